@@ -44,8 +44,11 @@ class Fault:
     duplicate: int = 0
     #: Hold outgoing hooks and send them in reverse order in groups of this many.
     reorder: int = 0
-    #: Do not send outgoing hooks at all ("statuses off").
+    #: Do not send outgoing hooks at all.
     mute: bool = False
+    #: `duplicate`, `reorder` and `mute` hit only hooks of this kind ("status", "message", a Stripe event
+    #: type ...); empty hits all. {"platform": "gupshup", "mute": true, "hook": "status"} is "statuses off".
+    hook: str = ""
     #: Requests per second above which 429 is answered.
     rate: float = 0.0
     #: How many requests this fault still hits; None is without end.
@@ -76,6 +79,10 @@ class World:
         self.accounts = accounts
         self.client: aiohttp.ClientSession | None = None
         self.tasks: set[asyncio.Task[Any]] = set()
+        #: platform -> how its held effects are told as JSON; see `on_state`
+        self.states: dict[str, Callable[[], Any]] = {}
+        #: platform -> how a hook's headers are made anew when it is sent again (signatures with a time)
+        self.resigners: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {}
         self._resetters: list[Callable[[], None]] = []
         self.reset()
 
@@ -84,6 +91,27 @@ class World:
         self._resetters.append(function)
         function()
 
+    def on_state(self, platform: str, function: Callable[[], Any]) -> None:
+        """A fake registers what `GET /_state?platform=` answers: the effects that it holds."""
+        self.states[platform] = function
+
+    def merge_accounts(self, accounts: dict[str, Any]) -> None:
+        """Adds accounts (or platforms of known accounts) while running; same shape as accounts.json."""
+        for name, platforms in accounts.items():
+            self.accounts.setdefault(name, {}).update(platforms)
+
+    def account_by(self, platform: str, **wanted: str) -> tuple[str, dict[str, Any]] | None:
+        """(account name, its settings on `platform`) of the first account whose settings match, or None."""
+        for name, platforms in self.accounts.items():
+            settings = platforms.get(platform)
+            if settings and all(str(settings.get(key)) == value for key, value in wanted.items()):
+                return name, settings
+        return None
+
+    def now(self) -> float:
+        """The sandbox's clock, in seconds since the epoch: real time plus `clock_offset` (POST /_clock)."""
+        return time.time() + self.clock_offset
+
     def reset(self) -> None:
         """Empties the record, the faults and every fake's state; running hooks are cancelled."""
         for task in self.tasks:
@@ -91,6 +119,9 @@ class World:
         self.received: deque[Received] = deque(maxlen=RECORD_LIMIT)
         self.faults: list[Fault] = []
         self.sequence = 0
+        self.clock_offset = 0.0
+        #: click id of a click-to-WhatsApp ad -> {"account", "ad_id", "at"}; minted by the lead's phone
+        self.clicks: dict[str, dict[str, Any]] = {}
         self.hooks: list[dict[str, Any]] = []
         self.held: dict[str, list[tuple[str, bytes, dict[str, str]]]] = defaultdict(list)
         self._windows: dict[int, deque[float]] = defaultdict(deque)
@@ -134,14 +165,24 @@ class World:
         task.add_done_callback(self.tasks.discard)
 
     async def send_hook(
-        self, platform: str, url: str, body: bytes, headers: dict[str, str], *, delay: float = 0.0
+        self,
+        platform: str,
+        url: str,
+        body: bytes,
+        headers: dict[str, str],
+        *,
+        delay: float = 0.0,
+        kind: str = "",
     ) -> None:
-        """Posts a hook as the platform would, with retries on non-2xx, under the platform's faults."""
+        """Posts a hook as the platform would, with retries on non-2xx, under the platform's faults.
+
+        `kind` says what the hook carries, for faults that name one (`Fault.hook`).
+        """
         if delay:
             await asyncio.sleep(delay)
         copies, group = 1, 0
         for fault in self.faults:
-            if fault.platform in (platform, "*"):
+            if fault.platform in (platform, "*") and fault.hook in ("", kind):
                 if fault.mute:
                     return
                 copies += fault.duplicate
