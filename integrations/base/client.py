@@ -23,7 +23,8 @@ class Reply:
     headers: Mapping[str, str]
 
 
-def _was_never_sent(error: requests.RequestException) -> bool:
+def was_never_sent(error: BaseException) -> bool:
+    """Whether the request cannot have reached the platform, by the error that ended it."""
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError):
         return True
     cause: BaseException | None = error
@@ -59,7 +60,7 @@ def exchange(
         response = http.request(method, url, **kwargs)
     except requests.RequestException as error:
         kind = type(error).__name__
-        if _was_never_sent(error):
+        if was_never_sent(error):
             raise Unreachable(f"No connection to the platform ({kind}).") from error
         raise OutcomeUnknown(f"The request was sent and no answer came ({kind}).") from error
     try:
