@@ -45,6 +45,21 @@ class Snapshot:
     product: str = ""
     #: Uuid of the order in checkout, "" for none.
     order: str = ""
+    #: OptIn is recorded; False only before the first message.
+    opted_in: bool = False
+    #: The texts that are being classified: a newer text joins them instead of replacing them.
+    judged: tuple[str, ...] = ()
+    #: The lead has not been sent what the state calls for (question, cards, link, receipt), since the
+    #: bot was silent then; the next message to a bot that speaks brings it.
+    owed: bool = False
+    #: Turn in which a short hint was last sent, -1 for never: one hint per turn.
+    hinted: int = -1
+    #: Payment link of `order`, "" until it exists.
+    link: str = ""
+    #: order uuid -> product key, of every order opened: a paid link may be an older one.
+    orders: dict[str, str] = field(default_factory=dict)
+    #: order uuid -> amount paid, in minor units.
+    paid: dict[str, int] = field(default_factory=dict)
 
 
 # --- signals: what happened ---------------------------------------------------------------------

@@ -13,7 +13,14 @@ class AnswerOption:
     value: str
     titles: dict[str, str]
     #: Words per language by which the local classifier knows the answer.
+    #: Lower case, "*" at the end of a word stands for any ending: "школ*".
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    #: Second line of a list row, per language; at most 72 characters.
+    descriptions: dict[str, str] = field(default_factory=dict)
+    #: The amounts that fall into this option: from `minimum` (included) to `maximum` (excluded), in
+    #: major units of `Question.currency`; None leaves the end open. Both None: not a range.
+    minimum: float | None = None
+    maximum: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,8 @@ class Question:
     crm_field: str = ""
     #: Prefix of the segment audience, such as SEG_NICHE -> SEG_NICHE_SCHOOL; "" for none.
     segment: str = ""
+    #: ISO 4217 currency of the options' ranges; "" when the question is not about money.
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +75,12 @@ class Playbook:
     mark_at_attempt: int
     silence_seconds: float
     silence_limit_seconds: float
-    #: text key -> language -> text; keys: cards_header, cards_body, cards_section, link_body,
-    #: link_label, link_waiting, receipt_body, parked, unsupported, already_paid …
+    #: text key -> language -> text; the keys are `subscribers.playbook.checks.TEXT_LIMITS`.
     texts: dict[str, dict[str, str]]
     #: purpose -> template; purpose "question:<key>" falls back to "question", "reprompt:…" to "reprompt".
     templates: dict[str, TemplateRef]
-    #: our event -> {"messaging": name | None, "pixel": name | None, "noise": name | None} (design 4)
+    #: our event -> {"messaging": name | None, "pixel": name | None, "noise": name | None,
+    #: "pixel_when": "always" | "no_click_id" | None} (design 4)
     event_map: dict[str, dict[str, str | None]]
     #: the brief's audience name -> name at the platform
     audiences: dict[str, str]

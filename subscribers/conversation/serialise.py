@@ -1,0 +1,36 @@
+"""Snapshots as plain JSON, for the conversation row. `from` and `to` are exact inverses. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any
+
+from subscribers.conversation.types import Snapshot, State
+
+_TUPLES = frozenset({"pending", "judged"})
+_NAMES = frozenset(field.name for field in fields(Snapshot))
+
+
+def snapshot_to_json(snapshot: Snapshot) -> dict[str, Any]:
+    """The snapshot as JSON types only: strings, numbers, booleans, lists and objects."""
+    data = asdict(snapshot)
+    data["state"] = snapshot.state.value
+    for key in _TUPLES:
+        data[key] = list(data[key])
+    return data
+
+
+def snapshot_from_json(data: dict[str, Any]) -> Snapshot:
+    """The inverse of `snapshot_to_json`.
+
+    A row stored by another version is read as well: a missing key takes its default, a key that this
+    version does not know is left out. Raises ValueError on an unknown state.
+    """
+    values = {key: value for key, value in data.items() if key in _NAMES}
+    values["state"] = State(values.get("state", State.NEW))
+    for key in _TUPLES & values.keys():
+        values[key] = tuple(values[key])
+    for key in ("answers", "orders", "paid"):
+        if key in values:
+            values[key] = dict(values[key])
+    return Snapshot(**values)

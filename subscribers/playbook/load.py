@@ -1,0 +1,105 @@
+"""Playbook documents in and out: the published schema, the checks of meaning, the typed form. Pure."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
+
+from arriwa.common.errors import ArriwaError
+from subscribers.playbook import checks
+from subscribers.playbook.document import AnswerOption, Playbook, Product, Question, TemplateRef
+
+_HERE = Path(__file__).parent
+
+
+class PlaybookInvalid(ArriwaError):
+    """The playbook cannot be used as it is. Correct the places that `problems` names and save it again."""
+
+    def __init__(self, problems: list[dict[str, str]]) -> None:
+        #: {"path": JSON Pointer into the document, "" for the whole, "message": what is wrong}
+        self.problems = problems
+        first = problems[0]
+        super().__init__(
+            f"The playbook has {len(problems)} problem(s), the first at {first['path'] or '/'}: "
+            f"{first['message']}. Correct them and save it again.",
+            problems=problems,
+        )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a playbook's document, as published in `schema.json`."""
+    data: dict[str, Any] = json.loads((_HERE / "schema.json").read_text(encoding="utf-8"))
+    return data
+
+
+def default_document() -> dict[str, Any]:
+    """A fresh copy of the default playbook's document; `catalog_id` is for the workspace to fill."""
+    data: dict[str, Any] = json.loads((_HERE / "default.json").read_text(encoding="utf-8"))
+    return data
+
+
+def parse(document: dict[str, Any]) -> Playbook:
+    """The typed playbook of a document.
+
+    Raises PlaybookInvalid, which names every problem of shape; when the shape is right, every
+    problem of meaning: doubled keys, WhatsApp's limits, missing languages, audiences, events.
+    """
+    found = [
+        {"path": "".join(f"/{part}" for part in error.absolute_path), "message": error.message}
+        for error in sorted(_validator().iter_errors(document), key=lambda e: list(map(str, e.absolute_path)))
+    ]
+    found = found or list(checks.problems(document))
+    if found:
+        raise PlaybookInvalid(found)
+    return _build(document)
+
+
+def as_document(playbook: Playbook) -> dict[str, Any]:
+    """The inverse of `parse`: plain JSON, with every default written out."""
+    document: dict[str, Any] = _plain(playbook)
+    return document
+
+
+@functools.cache
+def _validator() -> Validator:
+    return Draft202012Validator(schema())
+
+
+def _build(document: dict[str, Any]) -> Playbook:
+    values = dict(document)
+    values["languages"] = tuple(document["languages"])
+    values["questions"] = tuple(_question(question) for question in document["questions"])
+    values["products"] = tuple(Product(**product) for product in document["products"])
+    values["templates"] = {key: TemplateRef(**value) for key, value in document["templates"].items()}
+    return Playbook(**values)
+
+
+def _question(data: dict[str, Any]) -> Question:
+    values = dict(data)
+    values["reprompts"] = _tuples(data["reprompts"])
+    values["options"] = tuple(_option(option) for option in data.get("options", []))
+    return Question(**values)
+
+
+def _option(data: dict[str, Any]) -> AnswerOption:
+    return AnswerOption(**{**data, "words": _tuples(data.get("words", {}))})
+
+
+def _tuples(lists: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(values) for key, values in lists.items()}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value
