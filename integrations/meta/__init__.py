@@ -1,0 +1,28 @@
+"""Meta: conversion events, customer-file audiences and ad metadata (brief S3, L1, L7, A2)."""
+
+from __future__ import annotations
+
+#: Graph and Marketing API of 2026-07-29. A Marketing version lives about a year: check each quarter.
+GRAPH_VERSION = "v26.0"
+
+#: Goes to Meta with every batch of events as the partner's name.
+PARTNER_AGENT = "arriwa"
+
+DOCS = {
+    "business_messaging": "https://developers.facebook.com/documentation/ads-commerce/conversions-api/business-messaging",
+    "user_data": "https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/customer-information-parameters",
+    "audiences": "https://developers.facebook.com/docs/marketing-api/audiences/guides/custom-audiences",
+    "rate_limits": "https://developers.facebook.com/docs/marketing-api/overview/rate-limiting",
+    "app_secret_proof": "https://developers.facebook.com/docs/graph-api/securing-requests",
+}
+
+CAPABILITIES = frozenset({"messaging_events", "pixel_events", "audiences", "ad_metadata"})
+
+QUIRKS = (
+    "A messaging dataset takes a closed list of event names and needs the click id.",
+    "One invalid event rejects its whole batch, without a status per event.",
+    "HTTP 200 is no acknowledgement: compare events_received with the number sent.",
+    "An event older than 7 days rejects the request; we park events above 6 days.",
+    "The SDK keeps one process-wide api object; we never set it.",
+    "The SDK sends a DELETE's parameters in the URL; our transport moves them to the body.",
+)
