@@ -57,7 +57,7 @@ class Peer:
         self.url = url
         self.requests: list[PeerRequest] = []
         self.connections = 0
-        self.respond: Callable[[PeerRequest], PeerReply] | None = None
+        self.respond: Callable[[PeerRequest], tuple[int, Any]] | None = None
         self._queue: list[PeerReply] = []
 
     def answer(
@@ -68,7 +68,7 @@ class Peer:
     def reply_to(self, request: PeerRequest) -> PeerReply:
         self.requests.append(request)
         if self.respond is not None:
-            return self.respond(request)
+            return PeerReply(*self.respond(request))
         return self._queue.pop(0) if self._queue else PeerReply(599, {"unexpected": request.target})
 
     @property
@@ -105,7 +105,7 @@ def _handler(peer_of: Callable[[], Peer]) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = handle_any  # noqa: N815
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = handle_any
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
