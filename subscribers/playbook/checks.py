@@ -6,6 +6,7 @@ description 72, list button 20, body 1024, header 60, at most 3 buttons and 10 r
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -163,7 +164,7 @@ def _ranges(document: Document) -> Iterator[Problem]:
                 yield _problem(f"/questions/{i}/options/{j}", "minimum is not below maximum")
             bounds.append((float("-inf") if low is None else low, float("inf") if high is None else high))
         bounds.sort()
-        if any(left[1] > right[0] for left, right in zip(bounds, bounds[1:], strict=False)):
+        if any(left[1] > right[0] for left, right in itertools.pairwise(bounds)):
             yield _problem(f"/questions/{i}/options", "ranges overlap; each amount belongs to one option")
 
 
