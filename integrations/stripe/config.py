@@ -44,7 +44,7 @@ class StripeSettings:
         values = read_fields("Stripe", FIELDS, config, secrets)
         if values["key"].startswith("sk_live_"):
             raise ConfigurationError(
-                "An unrestricted live key may do everything with the account: make a restricted one (rk_live_…).",
+                "An unrestricted live key may do everything: make a restricted one (rk_live_…).",
                 field="key",
             )
         if values["key"].startswith("pk_"):

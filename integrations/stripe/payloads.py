@@ -11,8 +11,8 @@ from integrations.base.errors import Rejected
 METADATA_PAIRS_MAX = 50
 METADATA_KEY_MAX = 40
 METADATA_VALUE_MAX = 500
-#: Stripe's largest charge: eight digits of minor units.
-AMOUNT_MAX = 99_999_999
+#: Twelve digits, Stripe's limit in its widest currency; most have less, which Stripe judges itself.
+AMOUNT_MAX = 999_999_999_999
 
 
 class PaymentInvalid(Rejected):
