@@ -57,8 +57,8 @@ _KEYED_PHONE = re.compile(
     re.IGNORECASE,
 )
 _KEYED_SECRET = re.compile(
-    r"((?:\b[\w-]{0,40}?(?:token|secret|password|apikey|api[_-]key|appsecret_proof)|\bauthorization|"
-    r"\bx-arriwa-key|\b(?:set-)?cookie|\bstripe-signature|[?&]key)\\?[\"']?\s*[:=]\s*\\?[\"']?)"
+    r"((?:token|secret|password|apikey|api[_-]key|appsecret_proof|authorization|"
+    r"x-arriwa-key|cookie|stripe-signature|[?&]key)\\?[\"']?\s*[:=]\s*\\?[\"']?)"
     r"(?:(?:bearer|basic)\s+)?[^\s\"'&;}\\]+",
     re.IGNORECASE,
 )
