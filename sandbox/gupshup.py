@@ -91,7 +91,7 @@ class Partner:
             raise Denied(400, "(#100) Invalid parameter: a field has the wrong type") from error
         record = self.network.accept(account, body)
         contact = (
-            {"input": body["to"], "wa_id": body["to"]} if "to" in body else {"user_id": body["recipient"]}
+            {"input": body["to"], "wa_id": body["to"]} if body.get("to") else {"user_id": body["recipient"]}
         )
         return web.json_response(
             {

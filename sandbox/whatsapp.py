@@ -169,7 +169,7 @@ class Network:
         """Takes a checked v3 body, answers the record with its `gs_id`; statuses follow by themselves."""
         settings = self.world.accounts[account]["gupshup"]
         number = settings["number"]
-        wa_id = str(body["to"]) if "to" in body else self.user_ids.get(body["recipient"], "")
+        wa_id = str(body["to"]) if body.get("to") else self.user_ids.get(body["recipient"], "")
         key, now = (number, wa_id), self.world.now()
         template = None
         if body.get("type") == "template":
