@@ -5,6 +5,7 @@ partner-docs.gupshup.io/docs/error-codes; Meta's codes come through unchanged on
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from integrations.base.client import Reply, retry_after
@@ -29,6 +30,8 @@ _WAITS: dict[str, tuple[WaitScope, float]] = {
     "1003": (WaitScope.CONNECTION, 300.0),
     "131042": (WaitScope.CONNECTION, 300.0),
 }
+#: Meta writes its code into the text: "(#131056) Pair rate limit hit".
+_CODE_IN_TEXT = re.compile(r"\(#(\d{1,9})\)")
 _FAULTS = frozenset({"500", "4002", "131000", "131016", "131057"})
 _LOCKED = frozenset({"368", "131031"})
 
@@ -53,6 +56,9 @@ def read_error(body: Any) -> tuple[str, str]:
                 (part[k] for k in ("message", "reason", "title", "error") if isinstance(part.get(k), str)), ""
             )
             pending.extend(part.get(k) for k in ("error", "message", "errors"))
+    if not code:
+        found = _CODE_IN_TEXT.search(text)
+        code = found.group(1) if found else ""
     return code, text
 
 
