@@ -65,8 +65,9 @@ def create(call: Call) -> dict[str, Any]:
     else:
         raise GraphError("(#100) param subtype must be CUSTOM or LOOKALIKE in this sandbox")
     now = int(call.world.now())
+    call.held.last_id += 1
     audience = Audience(
-        id="2386" + str(secrets.randbelow(10**13)).zfill(13),
+        id=f"2386{call.held.last_id}",
         account=call.account,
         ad_account_id=str(call.settings["ad_account_id"]),
         settings={

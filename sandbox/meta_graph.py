@@ -11,6 +11,7 @@ import hmac
 import json
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -83,6 +84,8 @@ class Held:
     #: WABA id -> dataset id, once create-or-get was called
     datasets: dict[str, str] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
+    #: Meta's ids grow, also from one reset to the next.
+    last_id: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
 
 @dataclass
