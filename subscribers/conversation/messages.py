@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from arriwa.common.money import minor_to_major
 from subscribers.content import Buttons, Content, LinkButton, Menu, Option, ProductCards, Template, Text
 from subscribers.conversation.option_ids import option_id, product_option_id
 from subscribers.conversation.types import Facts, Send, Snapshot
 from subscribers.playbook.document import Product, Question
 
-#: Decimals of the minor unit where they are not two (ISO 4217).
-_WHOLE = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF")
-_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
-_DECIMALS = {**dict.fromkeys((*_WHOLE, "XOF", "XPF"), 0), **dict.fromkeys(_THOUSANDTHS, 3)}
 _MOST_BUTTONS = 3
 
 
@@ -21,9 +18,8 @@ def localised(texts: dict[str, str], facts: Facts) -> str:
 
 def price(amount_minor: int, currency: str) -> str:
     """An amount as a person reads it: (90000, "USD") -> "900 USD"; (90050, "USD") -> "900.50 USD"."""
-    decimals = _DECIMALS.get(currency, 2)
-    whole, part = divmod(amount_minor, 10**decimals)
-    return f"{whole}.{part:0{decimals}d} {currency}" if part else f"{whole} {currency}"
+    major = minor_to_major(amount_minor, currency)
+    return f"{major:f} {currency}" if major % 1 else f"{int(major)} {currency}"
 
 
 def question(snapshot: Snapshot, facts: Facts) -> Send:
