@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from machine_world import PLAYBOOK
 
 from subscribers.conversation.amounts import amounts
 from subscribers.conversation.local_classifier import classify, match_value
 from subscribers.conversation.types import Classified
 from subscribers.playbook.document import Question
+from tests.unit.machine_world import PLAYBOOK
 
 QUESTIONS = {question.key: question for question in PLAYBOOK.questions}
 OPEN = Question("city", "text", {"ru": "Город?"}, {"ru": ("Город?",)})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
-from machine_world import PLAYBOOK, World, facts_of
 
 from subscribers.content import Buttons, LinkButton, Menu, ProductCards, Template, Text
 from subscribers.conversation.machine import option_id, parse_option_id, product_option_id
@@ -26,6 +25,8 @@ from subscribers.conversation.types import (
     State,
     UpdateDeal,
 )
+from subscribers.playbook.load import parse
+from tests.unit.machine_world import DOCUMENT, PLAYBOOK, World, facts_of
 
 PRODUCTS = ("course-start", "course-pro")
 
@@ -594,8 +595,4 @@ def test_a_lead_is_addressed_in_its_language_and_else_in_the_default_one():
 
 
 def _playbook(**changes):
-    from machine_world import DOCUMENT
-
-    from subscribers.playbook.load import parse
-
     return parse({**DOCUMENT, **changes})

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machine_world import DOCUMENT, PLAYBOOK, WITH_CATALOG, World, facts_of
 
 from subscribers.content import from_json, to_json
 from subscribers.conversation.machine import decide, option_id, parse_option_id, product_option_id
@@ -29,6 +28,7 @@ from subscribers.conversation.types import (
     State,
 )
 from subscribers.playbook.load import parse
+from tests.unit.machine_world import DOCUMENT, PLAYBOOK, WITH_CATALOG, World, facts_of
 
 #: Parks after one re-prompt, marks at the second bad answer, offers without a catalog.
 IMPATIENT = parse({**DOCUMENT, "max_attempts": 1, "mark_at_attempt": 2})
@@ -64,10 +64,15 @@ SIGNALS = st.one_of(
     st.builds(Paid, ORDERS, st.sampled_from([90000, 190000, 1]), st.sampled_from(["USD", "EUR"])),
 )
 #: Steps that take a lead forward whatever its state; without them a random walk rarely reaches the sale.
-FORWARD = st.sampled_from(["tap", "write", "write"])
+FORWARD = st.sampled_from(["tap", "write", "babble"])
 STEP = st.integers(0, 2).flatmap(lambda kind: SIGNALS if kind == 0 else FORWARD)
 SILENT = st.sampled_from([{}, {}, {"opted_out": True}, {"human_holds": True}, {"bot_on": False}])
-STEPS = st.lists(st.tuples(STEP, SILENT), max_size=40)
+#: A walk starts anywhere on the way to the sale, then anything happens.
+STEPS = st.builds(
+    lambda depth, rest: [("tap", {})] * depth + rest,
+    st.integers(0, 8),
+    st.lists(st.tuples(STEP, SILENT), max_size=25),
+)
 
 
 def forward(snapshot: Snapshot, how: str = "tap"):
@@ -76,7 +81,7 @@ def forward(snapshot: Snapshot, how: str = "tap"):
         question = PLAYBOOK.questions[snapshot.question]
         if snapshot.pending:
             return FellSilent(snapshot.turn)
-        if how == "write":
+        if how != "tap":
             return Said("школа")
         return Chose(option_id(snapshot.question, question.options[0].value, snapshot.turn))
     return {
@@ -92,7 +97,9 @@ def forward(snapshot: Snapshot, how: str = "tap"):
 
 def walk(steps, visit=lambda world, before, decision, silent: None) -> World:
     world = World()
-    for number, (step, silent) in enumerate(steps):
+    # To babble is to write, fall silent and be judged as noise.
+    flat = [pair for pair in steps for _ in range(3 if pair[0] == "babble" else 1)]
+    for number, (step, silent) in enumerate(flat):
         before = world.snapshot
         world.facts = replace(
             facts_of(
