@@ -10,7 +10,7 @@ from typing import Any
 import requests
 from urllib3.util import Timeout
 
-from arriwa.common.http import HttpSession, shared_session
+from arriwa.common.http import HttpSession
 from integrations.base.client import Reply, exchange
 from integrations.base.errors import (
     IntegrationError,
@@ -51,10 +51,13 @@ class FlowiseClient:
     def __init__(
         self, *, base_url: str, settings: FlowiseSettings, session: HttpSession | None = None
     ) -> None:
-        """`base_url`: the tenant's address, so that the SSRF guard applies unless `session` is trusted."""
+        """`base_url`: the tenant's address, so that the SSRF guard applies unless `session` is trusted.
+
+        Only the trust is taken from `session`: its pooled connections are not used (see `_request`).
+        """
         self._root = base_url.rstrip("/").removesuffix(API_PATH) + API_PATH
         self._settings = settings
-        self._session = session or shared_session(trusted=False)
+        self._trusted = session is not None and session.trusted
 
     def predict(
         self,
@@ -146,11 +149,10 @@ class FlowiseClient:
         return True
 
     def _request(self, method: str, path: str, seconds: float, **kwargs: Any) -> Reply:
-        headers = {
-            "Authorization": f"Bearer {self._settings.key}",
-            # The server drops idle connections after 5 s; a request on such a one would look lost.
-            "Connection": "close",
-        }
+        headers = {"Authorization": f"Bearer {self._settings.key}", "Connection": "close"}
         # With a total, connecting takes its time off the reading.
         kwargs["timeout"] = Timeout(total=seconds, connect=min(CONNECT_TIMEOUT, seconds))
-        return exchange(method, self._root + path, session=self._session, headers=headers, **kwargs)
+        # The server drops idle connections after 5 s, and a request on such a one would look sent and
+        # lost. The header alone does not keep a connection out of a pool, so each call has its own.
+        with HttpSession(trusted=self._trusted) as session:
+            return exchange(method, self._root + path, session=session, headers=headers, **kwargs)

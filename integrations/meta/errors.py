@@ -31,6 +31,7 @@ _TRANSIENT_CODES = frozenset({1, 2})
 _CREDENTIAL = {
     10: "The token lacks a permission: reconnect and grant it.",
     102: "The session is over: reconnect.",
+    104: "The token or its proof is missing: reconnect.",
     190: "The token is dead: reconnect.",
     200: "The token lacks a permission or the asset: reconnect and grant both.",
     294: "The token lacks a permission to manage ads: reconnect and grant it.",

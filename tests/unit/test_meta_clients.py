@@ -124,6 +124,7 @@ TABLE = [
     (429, "slow down", Throttled, None, False),
     (401, graph_error(190, 463), CredentialRefused, "190/463", False),
     (400, graph_error(190), CredentialRefused, "190", False),
+    (401, graph_error(104), CredentialRefused, "104", False),
     (403, graph_error(10), CredentialRefused, "10", False),
     (403, graph_error(200), CredentialRefused, "200", False),
     (400, graph_error(294), CredentialRefused, "294", False),
