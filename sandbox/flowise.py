@@ -295,7 +295,7 @@ class Api:
     async def delete_executions(self, request: web.Request) -> web.Response:
         """DELETE /executions/{id}, or /executions with {"executionIds": [...]}."""
         self._manage(request)
-        body = await request.json() if request.can_read_body else {}
+        body = json.loads(await request.read() or b"{}")
         ids = [request.match_info["id"]] if "id" in request.match_info else body.get("executionIds", [])
         deleted = [self.held.executions.pop(number) for number in ids if number in self.held.executions]
         return web.json_response({"success": True, "deletedCount": len(deleted)})

@@ -65,12 +65,10 @@ def listing(kind: str) -> Callable[[Call], Answer]:
         ids = [int(n) for key in call.query for n in call.query[key] if re.match(r"filter\[id\]", key)]
         if ids:
             rows = [row for row in rows if row.id in ids]
-        for key, keeps in (
-            ("from", lambda row, at: row.updated_at >= at),
-            ("to", lambda row, at: row.updated_at <= at),
-        ):
-            if at := call.first(f"filter[updated_at][{key}]"):
-                rows = [row for row in rows if keeps(row, int(at))]
+        if since := call.first("filter[updated_at][from]"):
+            rows = [row for row in rows if row.updated_at >= int(since)]
+        if until := call.first("filter[updated_at][to]"):
+            rows = [row for row in rows if row.updated_at <= int(until)]
         if order := call.first("order[updated_at]"):
             rows.sort(key=lambda row: (row.updated_at, row.id), reverse=order == "desc")
         return page(call, kind, [shown(call.account, row, call.first("with")) for row in rows])

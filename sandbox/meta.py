@@ -5,7 +5,6 @@ Source: reference/meta.md 1-5, 7.3. Paths are /v26.0/...; any version of the for
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
-from sandbox import meta_audiences
+from sandbox import meta_audiences, meta_members
 from sandbox.core import Handler, World, platform_middleware
 from sandbox.meta_events import check_batch, check_event
 from sandbox.meta_graph import (
@@ -27,20 +26,7 @@ from sandbox.meta_graph import (
     select,
     trace_id,
 )
-
-SCOPES = (
-    "public_profile",
-    "email",
-    "business_management",
-    "pages_show_list",
-    "ads_read",
-    "ads_management",
-    "whatsapp_business_management",
-    "whatsapp_business_manage_events",
-    "catalog_management",
-)
-#: Calls per hour and ad account for custom audiences on the full tier (reference/meta.md 5.4).
-HOURLY_QUOTA = 190_000
+from sandbox.meta_tokens import SCOPES, add_usage, debug_token, user_id
 
 _held: WeakKeyDictionary[World, Held] = WeakKeyDictionary()
 
@@ -106,7 +92,7 @@ async def _serve(world: World, request: web.Request) -> web.Response:
         raise GraphError(f"Unknown path components: /{request.match_info['path']}", 2500)
     params = await read_params(request)
     if path == ["debug_token"]:
-        return web.json_response(_debug_token(world, params))
+        return web.json_response(debug_token(world, params))
     account, settings = authenticate(world, request, params)
     if not path:
         raise GraphError("Unsupported get request", 100, 33, kind="GraphMethodException")
@@ -137,15 +123,15 @@ def _route(call: Call) -> dict[str, Any]:
     if node == "me":
         return _me(call, edge)
     if node == f"act_{settings['ad_account_id']}":
-        _usage(call)
+        add_usage(call)
         return _ad_account(call, edge)
     audience = meta_audiences.find(call, node)
     if audience is not None:
-        _usage(call)
+        add_usage(call)
         if not edge:
             return meta_audiences.one(call, audience)
         if edge == ["users"] and call.method in ("POST", "DELETE"):
-            return meta_audiences.change_members(call, audience)
+            return meta_members.change_members(call, audience)
         _no_edge(call, "CustomAudience")
     if node in datasets:
         if edge == ["events"] and call.method == "POST":
@@ -157,7 +143,7 @@ def _route(call: Call) -> dict[str, Any]:
         return _read(call, edge, {"id": node, "name": call.account}, "WhatsAppBusinessAccount")
     for ad in settings.get("ads", []):
         if ad["id"] == node:
-            _usage(call)
+            add_usage(call)
             shown = ("id", "name", "account_id", "campaign", "adset", "creative")
             fields = {"status": "ACTIVE", **{key: ad[key] for key in shown}}
             return _read(call, edge, fields, "Adgroup")
@@ -182,34 +168,6 @@ def _no_edge(call: Call, kind: str) -> Any:
     if call.method != "GET":
         call.missing(call.path[0])
     raise GraphError(f"(#100) Tried accessing nonexisting field ({call.path[1]}) on node type ({kind})")
-
-
-def _usage(call: Call) -> None:
-    """Rate-limit headers of a Marketing API call; percentages of the hourly quota, at least 1."""
-    number = str(call.settings["ad_account_id"])
-    call.held.calls[number] = call.held.calls.get(number, 0) + 1
-    percent = max(1, min(100, call.held.calls[number] * 100 // HOURLY_QUOTA))
-    usage = {"call_count": percent, "total_cputime": 1, "total_time": 1}
-    call.headers["X-Business-Use-Case-Usage"] = json.dumps(
-        {
-            str(call.settings["business_id"]): [
-                {
-                    "type": "custom_audience",
-                    **usage,
-                    "estimated_time_to_regain_access": 0,
-                    "ads_api_access_tier": "standard_access",
-                }
-            ]
-        }
-    )
-    call.headers["X-Ad-Account-Usage"] = json.dumps(
-        {
-            "acc_id_util_pct": float(percent),
-            "reset_time_duration": 0,
-            "ads_api_access_tier": "standard_access",
-        }
-    )
-    call.headers["X-App-Usage"] = json.dumps(usage)
 
 
 def _events(call: Call, dataset: str) -> dict[str, Any]:
@@ -262,7 +220,7 @@ def _ad_account(call: Call, edge: list[str]) -> dict[str, Any]:
     routes: dict[tuple[str, str], Callable[[Call], dict[str, Any]]] = {
         ("GET", "customaudiences"): meta_audiences.listing,
         ("POST", "customaudiences"): meta_audiences.create,
-        ("DELETE", "usersofanyaudience"): meta_audiences.erase,
+        ("DELETE", "usersofanyaudience"): meta_members.erase,
         ("GET", "ads"): _ads,
     }
     if len(edge) == 1 and (call.method, edge[0]) in routes:
@@ -292,44 +250,9 @@ def _me(call: Call, edge: list[str]) -> dict[str, Any]:
     if edge == ["permissions"] and call.method == "GET":
         return {"data": [{"permission": scope, "status": "granted"} for scope in scopes]}
     user = {
-        "id": _user_id(call.settings),
+        "id": user_id(call.settings),
         "name": call.account.title(),
         "email": f"{call.account}@example.com",
     }
     call.params.setdefault("fields", "id,name")
     return _read(call, edge, user | {"client_business_id": str(call.settings["business_id"])}, "User")
-
-
-def _user_id(settings: dict[str, Any]) -> str:
-    return f"9{settings['business_id']}"
-
-
-def _debug_token(world: World, params: dict[str, Any]) -> dict[str, Any]:
-    """GET /debug_token?input_token=T&access_token={app id}|{app secret}; reference/meta.md 7.3."""
-    asking = str(params.get("access_token") or "")
-    app_id, _, secret = asking.partition("|")
-    if not (secret and world.account_by("meta", app_secret=secret)) and not world.account_by(
-        "meta", token=asking
-    ):
-        raise GraphError("Invalid OAuth access token signature.", 190, status=400)
-    found = world.account_by("meta", token=str(params.get("input_token") or ""))
-    if found is None:
-        error = {"code": 190, "message": "Invalid OAuth access token."}
-        return {"data": {"error": error, "is_valid": False, "scopes": []}}
-    _, settings = found
-    scopes = list(settings.get("scopes", SCOPES))
-    return {
-        "data": {
-            "app_id": app_id if secret else "77",
-            "type": "SYSTEM_USER",
-            "is_valid": True,
-            "expires_at": 0,
-            "data_access_expires_at": 0,
-            "scopes": scopes,
-            "granular_scopes": [
-                {"scope": "ads_management", "target_ids": [str(settings["ad_account_id"])]},
-                {"scope": "whatsapp_business_management", "target_ids": [str(settings["waba_id"])]},
-            ],
-            "user_id": _user_id(settings),
-        }
-    }
