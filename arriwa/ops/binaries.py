@@ -40,7 +40,8 @@ def find_binaries() -> Path:
 def reachable(binaries: Path, account: Account | None, private: Path) -> Path:
     """Return a `bin` folder that the account can run: `binaries` itself, or a copy made under `private`.
 
-    A virtual environment under a folder such as /root (mode 0700) is closed to the account; we open no folder.
+    A virtual environment under a folder such as /root (mode 0700) is closed to the account. We open
+    no folder.
     """
     if can_enter(binaries / "postgres", account):
         return binaries
@@ -62,7 +63,7 @@ def reachable(binaries: Path, account: Account | None, private: Path) -> Path:
 
 
 def major_version(binaries: Path) -> str:
-    """Return the major version of the programs, such as "18", from their own catalog file; "" when unknown."""
+    """Return the major version of the programs, such as "18", from their catalog file; "" when unknown."""
     for share in (
         binaries.parent / "share",
         binaries.parent / "share" / "postgresql",

@@ -20,12 +20,15 @@ from arriwa.ops.runlog import RunLog
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 #: A process that lived this long (seconds) starts again with the shortest pause.
 STEADY_SECONDS = 30.0
+#: A process without a check of its own counts as ready after living this long (seconds).
+SETTLED_SECONDS = 2.0
 LINES_KEPT = 15
 
 
 @dataclass(frozen=True)
 class Process:
-    """A named program. `env` is its whole environment; `ready` tells, quickly, whether it can serve."""
+    """A named program. `env` is its whole environment; `ready` tells, quickly, whether it can serve
+    (None: it is taken for ready once it has lived 2 s)."""
 
     name: str
     argv: Sequence[str]
@@ -40,7 +43,7 @@ class Child:
     def __init__(self, process: Process, log: RunLog, guard: Guard, *, inherit_output: bool = False) -> None:
         self.process = process
         self.deaths = 0
-        self.ready = process.ready is None
+        self.ready = False
         self.last_lines: deque[str] = deque(maxlen=LINES_KEPT)
         self._log, self._guard, self._inherit = log, guard, inherit_output
         self._popen: subprocess.Popen[bytes] | None = None
@@ -119,14 +122,15 @@ class Child:
             if now - self._started > STEADY_SECONDS:
                 self._pause = FIRST_PAUSE
             self.deaths += 1
-            self.ready = self.process.ready is None
+            self.ready = False
             self._next_start = now + self._pause
             self._log.write(self.process.name, f"ended with {_named(status)}; again in {self._pause:.1f} s")
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
         if self._popen is None and now >= self._next_start:
             self.start()
-        elif self._popen is not None and not self.ready and self.process.ready is not None:
-            self.ready = self.process.ready()
+        elif self._popen is not None and not self.ready:
+            check = self.process.ready
+            self.ready = check() if check is not None else now - self._started > SETTLED_SECONDS
 
     def ask_to_end(self) -> None:
         """SIGTERM to the process; its own workers are its business for now."""

@@ -30,9 +30,10 @@ def ensure_database(dsn: str, name: str) -> bool:
 
 
 def install_pgmq(dsn: str) -> bool:
-    """Install pgmq (the Celery broker's tables and functions) into the database of `dsn`; False when it is there.
+    """Install pgmq (Celery's broker) into the database of `dsn`; False when it is there.
 
-    The SQL comes with the package pgmq and needs no server extension (stack.md 3). Raises OpsError when it fails.
+    The SQL comes with the package pgmq and needs no server extension (stack.md 3).
+    Raises OpsError when it fails.
     """
     from pgmq.install import PGMQInstallError, install_pgmq_from_sql
 

@@ -53,7 +53,7 @@ class Addresses:
 
 
 def run_demo(*, once: bool, port: int | None, browser: bool) -> int:
-    """Set everything up, run it, and stay until Ctrl-C; with `once` take one lead through and return its status.
+    """Set everything up and run it until Ctrl-C; with `once` take one lead through and return its status.
 
     Raises OpsError when it cannot be set up, Interrupted when asked to stop meanwhile.
     """
@@ -86,7 +86,7 @@ def run_demo(*, once: bool, port: int | None, browser: bool) -> int:
 
 @contextlib.contextmanager
 def database(instance: Instance, external: str | None) -> Iterator[str]:
-    """Give the URL of a database that is ready for Celery's broker; ours lives as long as the `with` block."""
+    """Give the URL of a database with Celery's broker; our server lives as long as the `with` block."""
     if external:
         with step("task broker in the database of DATABASE_URL"):
             install_pgmq(external)

@@ -27,7 +27,7 @@ def short_hash(text: str) -> str:
 
 
 def data_folder(repository: Path = REPOSITORY) -> DataFolder:
-    """Return the data folder, made if need be: ARRIWA_DATA_DIR, else `var` in the repository, else a folder outside.
+    """Return the data folder, made if need be: ARRIWA_DATA_DIR, the repository's `var`, or one outside.
 
     Raises OpsError when ARRIWA_DATA_DIR cannot be used or no place is left.
     """

@@ -1,7 +1,7 @@
 """Stops process groups when the process that started this one dies, even by kill -9.
 
-Standard input carries one line per change: `+N` and `-N` add and remove the process group N. At its end (the writer is
-gone) every group left gets SIGTERM at its leader and SIGKILL as a whole 5 seconds later.
+Standard input carries one line per change: `+N` and `-N` add and remove the process group N. At its end
+(the writer is gone) every group left gets SIGTERM at its leader and SIGKILL as a whole 5 seconds later.
 """
 
 from __future__ import annotations
@@ -70,6 +70,16 @@ def kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
+def _leader_alive(group: int) -> bool:
+    try:
+        os.kill(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def main() -> None:
     """Follow the lines until the end of input, then stop what is left."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -86,6 +96,10 @@ def main() -> None:
             os.kill(group, signal.SIGTERM)
     deadline = time.monotonic() + GRACE_SECONDS
     while any(group_alive(group) for group in groups) and time.monotonic() < deadline:
+        for group in groups:
+            if not _leader_alive(group):
+                # Workers whose leader has ended in peace have nothing left to do.
+                kill_group(group)
         time.sleep(0.05)
     for group in groups:
         kill_group(group)

@@ -59,7 +59,8 @@ class Secrets:
 def load_secrets(data: Path, instance: Instance, database_url: str | None) -> Secrets:
     """Return the kept secrets, made at the first call (files of mode 0600); the environment's come first.
 
-    They belong to the database: for a foreign `database_url` they lie beside the instances, so that two share them.
+    They belong to the database: for a foreign `database_url` they lie beside the instances, so that two
+    share them.
     """
     folder = data / f"external-{short_hash(database_url)}" if database_url else instance.folder
     folder.mkdir(mode=0o755, exist_ok=True)

@@ -1,8 +1,8 @@
 """Tie a program's life to that of the process that started it.
 
-Run as a script: `python lifetime.py --parent PID --signal NAME [--uid N --gid N] -- program arguments`. It drops
-privileges if asked, asks the kernel (Linux) for the signal at the parent's death, and becomes the program.
-The order matters: a change of uid clears the kernel's setting (prctl(2), PR_SET_PDEATHSIG).
+Run as a script: `python lifetime.py --parent PID --signal NAME [--uid N --gid N] -- program arguments`. It
+drops privileges if asked, asks the kernel (Linux) for the signal at the parent's death, and becomes the
+program. The order matters: a change of uid clears the kernel's setting (prctl(2), PR_SET_PDEATHSIG).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def tied(
 ) -> list[str]:
     """Wrap a command so that it gets `at_death` when the calling process dies, even by kill -9.
 
-    On a kernel without PR_SET_PDEATHSIG the command runs untied. With `uid` and `gid` the program runs as those.
-    Start it from the main thread: the kernel looks at the death of the starting *thread*.
+    On a kernel without PR_SET_PDEATHSIG the command runs untied. With `uid` and `gid` the program runs as
+    those. Start it from the main thread: the kernel looks at the death of the starting *thread*.
     """
     wrapper = [sys.executable, "-I", "-S", os.path.abspath(__file__)]
     wrapper += ["--parent", str(os.getpid()), "--signal", at_death.name]

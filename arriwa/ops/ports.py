@@ -14,8 +14,8 @@ NEIGHBOURS = 20
 def free_port(preferred: int | None = None, avoid: frozenset[int] = frozenset()) -> int:
     """Return a TCP port of 127.0.0.1 on which nothing listens now.
 
-    `preferred` comes first, then the 20 ports after it, then whatever the system gives. Ports in `avoid` are never
-    returned. The port is not reserved: bind it soon. Raises OpsError when the system has none.
+    `preferred` comes first, then the 20 ports after it, then whatever the system gives. Ports in `avoid`
+    are never returned. The port is not reserved: bind it soon. Raises OpsError when the system has none.
     """
     if preferred is not None:
         for port in range(preferred, min(preferred + NEIGHBOURS + 1, 65536)):

@@ -1,7 +1,7 @@
 """The embedded PostgreSQL: one data folder, one server, as many users as like.
 
-`python -m arriwa.ops.postgres start|stop|dsn ROOT` runs a server by hand. Our own launcher on the programs of a wheel or
-of the system; stack.md 2 tells why no wheel's Python layer is used.
+`python -m arriwa.ops.postgres start|stop|dsn ROOT` runs a server by hand. Our own launcher on the programs
+of a wheel or of the system; stack.md 2 tells why no wheel's Python layer is used.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ FAST = {**_COMMON, "fsync": "off", "full_page_writes": "off", "synchronous_commi
 class Cluster:
     """A PostgreSQL server on the data folder `root`, by Unix socket and on a port of 127.0.0.1.
 
-    The server runs while any process holds a started Cluster of that folder, and stops by itself when the last of
-    them has stopped or died. `settings` are server settings (default DURABLE; they count for whoever starts the
-    server, not for who joins it). `ephemeral` removes the folder after the server's end.
+    The server runs while any process holds a started Cluster of that folder, and stops by itself when the
+    last of them has stopped or died. `settings` are server settings (default DURABLE; they count for
+    whoever starts the server, not for who joins it). `ephemeral` removes the folder after the server's end.
     """
 
     def __init__(
@@ -150,7 +150,10 @@ class Cluster:
         return int(self._running_lines()[0])
 
     def dsn(self, database: str = "postgres") -> str:
-        """Return `postgres://arriwa:<password>@127.0.0.1:<port>/<database>`; raises OpsError when not running."""
+        """Return `postgres://arriwa:<password>@127.0.0.1:<port>/<database>`.
+
+        Raises OpsError when the server is not running.
+        """
         password = quote((self.root / "password").read_text().strip(), safe="")
         return f"postgres://{OWNER}:{password}@127.0.0.1:{self.port}/{quote(database, safe='')}"
 
@@ -246,7 +249,7 @@ class Cluster:
                 return
             if time.monotonic() > deadline:
                 raise OpsError(
-                    f"A PostgreSQL server that Arriwa did not start (process {lines[0]}) uses {self.data}; stop it first."
+                    f"Somebody else's PostgreSQL (process {lines[0]}) uses {self.data}; stop it first."
                 )
             time.sleep(0.05)
 

@@ -21,8 +21,8 @@ def coloured(stream: TextIO) -> bool:
 class RunLog:
     """Lines of named sources, each with its source's name in front.
 
-    With `folder` (made if need be) they go to `run-<UTC time>-<pid>.log` in it, time first; the newest 20 runs are
-    kept. With `echo` they go to standard output too.
+    With `folder` (made if need be) they go to `run-<UTC time>-<pid>.log` in it, time first; the newest 20
+    runs are kept. With `echo` they go to standard output too.
     """
 
     def __init__(self, folder: Path | None = None, *, echo: bool = True) -> None:

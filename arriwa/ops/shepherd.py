@@ -1,12 +1,14 @@
 """Keeps one PostgreSQL server alive for exactly as long as somebody uses it.
 
-The shepherd is a process of its own, started by `Cluster.start`. It runs the server as its child, starts it again when
-it dies, and stops it when the last lease is gone (a lease is a shared lock that the kernel frees at its holder's death).
-When the shepherd itself is killed, the kernel gives the server SIGINT, PostgreSQL's fast shutdown.
+The shepherd is a process of its own, started by `Cluster.start`. It runs the server as its child, starts it
+again when it dies, and stops it when the last lease is gone (a lease is a shared lock that the kernel frees
+at its holder's death). When the shepherd itself is killed, the kernel gives the server SIGINT, PostgreSQL's
+fast shutdown.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -106,7 +108,7 @@ class Shepherd:
             try:
                 return self._start()
             except ServerFailed as failure:
-                # Two passing troubles: the port was taken meanwhile, or children of a killed server still end.
+                # Two passing troubles: the port was taken meanwhile, or a killed server's children end.
                 port_taken = "could not bind" in str(failure) or "could not create any TCP" in str(failure)
                 leftovers = "still in use" in str(failure) or "already exists" in str(failure)
                 if attempt == START_ATTEMPTS - 1 or self.stopping or not (port_taken or leftovers):
@@ -188,10 +190,9 @@ class Shepherd:
 
 def _announce(text: str) -> None:
     """Tell the starter how it went, in one line, and let go of its pipe."""
-    try:
+    # A starter that is gone has lost its lease too: the watch ends by itself.
+    with contextlib.suppress(BrokenPipeError):
         print(json.dumps(text), flush=True)
-    except BrokenPipeError:
-        pass  # The starter is gone: its lease is too, and the watch ends by itself.
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)

@@ -1,7 +1,8 @@
 """Runs several processes as one: a merged log, restarts, and nobody left behind.
 
-`Supervisor(processes).run()` is all that is needed. A caller with more to do uses it as a context manager and calls
-`add`, `wait_ready`, `run_command` and `serve`. Everything happens in the calling thread, which must be the main one.
+`Supervisor(processes).run()` is all that is needed. A caller with more to do uses it as a context manager
+and calls `add`, `wait_ready`, `run_command` and `serve`. Everything happens in the calling thread, which
+must be the main one.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ class Interrupted(Exception):
 class Supervisor:
     """Keeps processes running until a signal (SIGINT, SIGTERM, SIGHUP) comes or the `with` block ends.
 
-    Their output goes to the terminal (`echo`) and to a file per run in `log_folder`. Each lives in a session of its
-    own, gets SIGTERM at the end and SIGKILL 5 s later; when the supervisor itself is killed, a guard does the same.
+    Their output goes to the terminal (`echo`) and to a file per run in `log_folder`. Each lives in a
+    session of its own, gets SIGTERM at the end and SIGKILL 5 s later; when the supervisor itself is killed,
+    a guard does the same.
     """
 
     def __init__(
@@ -107,7 +109,8 @@ class Supervisor:
     def run_command(self, process: Process, *, show: bool = False) -> tuple[int, list[str]]:
         """Run one program to its end while the others go on; returns its exit status and its last lines.
 
-        With `show` it writes to our own output instead of the log (no lines are returned then). Raises Interrupted.
+        With `show` it writes to our own output instead of the log (no lines are returned then). Raises
+        Interrupted.
         """
         child = self._child(process, inherit_output=show)
         child.start()
