@@ -8,58 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 import uuid
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
 from sandbox.core import Handler, World, platform_middleware
-from sandbox.flowise_flow import executed, start_state
-from sandbox.flowise_judge import judge
-
-VERSION = "3.1.4"
-PAGE = 12
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-class Refusal(Exception):
-    """An answer in Flowise's error shape."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
-
-
-@dataclass
-class Execution:
-    """One run of a flow. `state`: INPROGRESS, FINISHED, or ERROR after an abort."""
-
-    id: str
-    flow_id: str
-    account: str
-    session_id: str
-    chat_id: str
-    question: str
-    created: str
-    updated: str
-    state: str = "INPROGRESS"
-    #: executed nodes as JSON; written at the end only
-    data: str = "[]"
-    start_state: dict[str, Any] = field(default_factory=dict)
-    verdict: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass
-class Held:
-    """All that the fake Flowise keeps."""
-
-    executions: dict[str, Execution] = field(default_factory=dict)
-    messages: list[dict[str, Any]] = field(default_factory=list)
-
+from sandbox.flowise_api import Api, Execution, Held, bearer, refusals, stamp
 
 _held: WeakKeyDictionary[World, Held] = WeakKeyDictionary()
 
@@ -87,8 +43,8 @@ def create(world: World) -> web.Application:
 
     world.on_reset(reset)
     world.on_state("flowise", lambda: state(world))
-    app = web.Application(middlewares=[begin, platform_middleware(world, "flowise"), _refusals])
-    api = Api(world)
+    app = web.Application(middlewares=[begin, platform_middleware(world, "flowise"), refusals])
+    api = Api(world, lambda: _held[world])
     for method, path, handler in (
         ("GET", "/ping", api.ping),
         ("GET", "/version", api.version),
@@ -121,33 +77,12 @@ def state(world: World) -> dict[str, Any]:
     }
 
 
-@web.middleware
-async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Refusal as refusal:
-        if refusal.status == 401:
-            return web.json_response({"error": refusal.message}, status=401)
-        body = {"statusCode": refusal.status, "success": False, "message": refusal.message, "stack": {}}
-        return web.json_response(body, status=refusal.status)
-
-
-def _bearer(request: web.Request) -> str:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
-
-
-def _stamp(world: World) -> str:
-    moment = datetime.fromtimestamp(world.now(), UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 async def _begin(world: World, request: web.Request) -> Execution | None:
     """The run that a well-formed prediction starts; None for all other requests."""
     flow = re.fullmatch(r".*/api/v1/prediction/([^/]+)", request.path)
     if request.method != "POST" or flow is None:
         return None
-    found = world.account_by("flowise", flow_id=flow.group(1), key=_bearer(request))
+    found = world.account_by("flowise", flow_id=flow.group(1), key=bearer(request))
     try:
         body = json.loads(await request.read() or b"{}")
     except ValueError:
@@ -156,7 +91,7 @@ async def _begin(world: World, request: web.Request) -> Execution | None:
         return None
     override = body.get("overrideConfig") or {}
     session = str(override.get("sessionId") or body.get("chatId") or uuid.uuid4())
-    now = _stamp(world)
+    now = stamp(world)
     return Execution(
         id=str(uuid.uuid4()),
         flow_id=flow.group(1),
@@ -167,228 +102,3 @@ async def _begin(world: World, request: web.Request) -> Execution | None:
         created=now,
         updated=now,
     )
-
-
-class Api:
-    """The endpoints; each method serves one."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    @property
-    def held(self) -> Held:
-        """The state since the last reset."""
-        return _held[self.world]
-
-    def _manage(self, request: web.Request) -> None:
-        """Raises Refusal 401 unless the request carries a key of any account: they share one workspace."""
-        key = _bearer(request)
-        if not key or self.world.account_by("flowise", key=key) is None:
-            raise Refusal(401, "Unauthorized Access")
-
-    async def ping(self, _request: web.Request) -> web.Response:
-        """GET /ping."""
-        return web.Response(text="pong", content_type="text/html")
-
-    async def version(self, _request: web.Request) -> web.Response:
-        """GET /version."""
-        return web.json_response({"version": VERSION})
-
-    async def unknown(self, request: web.Request) -> web.Response:
-        """Whatever has no route."""
-        self._manage(request)
-        raise Refusal(404, f"Cannot {request.method} {request.path}")
-
-    async def no_flow(self, _request: web.Request) -> web.Response:
-        """POST /prediction without a flow."""
-        raise Refusal(412, "Error: predictionsController.createPrediction - id not provided!")
-
-    def _flow(self, flow: str) -> tuple[str, dict[str, Any]]:
-        if not _UUID.fullmatch(flow):
-            raise Refusal(400, "Invalid chatflow id format: a UUID is expected")
-        found = self.world.account_by("flowise", flow_id=flow)
-        if found is None:
-            raise Refusal(404, f"Chatflow {flow} not found")
-        return found
-
-    async def predict(self, request: web.Request) -> web.Response:
-        """POST /prediction/{flow}: runs the flow and keeps an execution and two chat messages."""
-        _, settings = self._flow(request.match_info["flow"])
-        if not secrets.compare_digest(_bearer(request).encode(), str(settings["key"]).encode()):
-            raise Refusal(
-                500, "Error: predictionsServices.buildChatflow - Error: buildChatflow - Unauthorized"
-            )
-        run: Execution | None = request.get("run")
-        if run is None:
-            raise Refusal(400, "The body is no JSON object")
-        body = json.loads(await request.read() or b"{}")
-        _check(body)
-        try:
-            given = start_state((body.get("overrideConfig") or {}).get("startState"))
-        except TypeError as error:
-            raise Refusal(500, f"Error: predictionsServices.buildChatflow - {error}") from None
-        if run.state != "INPROGRESS":
-            raise Refusal(500, "Error: predictionsServices.buildChatflow - Aborted")
-        return web.json_response(self._finish(run, given))
-
-    def _finish(self, run: Execution, given: dict[str, Any]) -> dict[str, Any]:
-        texts = {key: str(given.get(key) or "") for key in ("step", "asked")}
-        judged = judge(run.question, step=texts["step"], asked=texts["asked"], options=given.get("options"))
-        text, nodes = executed(run.question, given, judged, int(self.world.now() * 1000))
-        run.state, run.updated = "FINISHED", _stamp(self.world)
-        run.data, run.start_state = json.dumps(nodes, ensure_ascii=False), given
-        run.verdict = dict(vars(judged))
-        message = str(uuid.uuid4())
-        for role, content in (("userMessage", run.question), ("apiMessage", text)):
-            self.held.messages.append(
-                {
-                    "id": message if role == "apiMessage" else str(uuid.uuid4()),
-                    "role": role,
-                    "chatflowid": run.flow_id,
-                    "content": content,
-                    "chatId": run.chat_id,
-                    "sessionId": run.session_id,
-                    "executionId": run.id,
-                    "createdDate": run.updated,
-                }
-            )
-        return {
-            "text": text,
-            "question": run.question,
-            "chatId": run.chat_id,
-            "chatMessageId": message,
-            "executionId": run.id,
-            "sessionId": run.session_id,
-            "agentFlowExecutedData": nodes,
-        }
-
-    # --- executions -------------------------------------------------------------------------------
-
-    async def executions(self, request: web.Request) -> web.Response:
-        """GET /executions, newest first."""
-        self._manage(request)
-        query = request.query
-        rows = [
-            run
-            for run in reversed(self.held.executions.values())
-            if query.get("sessionId") in (None, "", run.session_id)
-            and query.get("agentflowId") in (None, "", run.flow_id)
-            and query.get("state") in (None, "", run.state)
-        ]
-        try:
-            page, limit = int(query.get("page", 1)), int(query.get("limit", PAGE))
-        except ValueError:
-            raise Refusal(
-                500, "Error: executionController.getAllExecutions - invalid page or limit"
-            ) from None
-        part = rows[(page - 1) * limit : page * limit]
-        return web.json_response({"data": [_told(run) for run in part], "total": len(rows)})
-
-    async def execution(self, request: web.Request) -> web.Response:
-        """GET /executions/{id}; a missing one is 500, as there."""
-        self._manage(request)
-        run = self.held.executions.get(request.match_info["id"])
-        if run is None:
-            raise Refusal(500, "Error: executionsService.getExecutionById - Execution not found")
-        return web.json_response(_told(run))
-
-    async def delete_executions(self, request: web.Request) -> web.Response:
-        """DELETE /executions/{id}, or /executions with {"executionIds": [...]}."""
-        self._manage(request)
-        body = json.loads(await request.read() or b"{}")
-        ids = [request.match_info["id"]] if "id" in request.match_info else body.get("executionIds", [])
-        deleted = [self.held.executions.pop(number) for number in ids if number in self.held.executions]
-        return web.json_response({"success": True, "deletedCount": len(deleted)})
-
-    # --- messages ---------------------------------------------------------------------------------
-
-    def _messages(self, request: web.Request) -> list[dict[str, Any]]:
-        self._manage(request)
-        self._flow(request.match_info["flow"])
-        session = request.query.get("sessionId")
-        return [
-            message
-            for message in self.held.messages
-            if message["chatflowid"] == request.match_info["flow"]
-            and session in (None, "", message["sessionId"])
-        ]
-
-    async def messages(self, request: web.Request) -> web.Response:
-        """GET /chatmessage/{flow}, by sessionId when given."""
-        return web.json_response(self._messages(request))
-
-    async def delete_messages(self, request: web.Request) -> web.Response:
-        """DELETE /chatmessage/{flow}: also removes the linked executions."""
-        gone = self._messages(request)
-        for message in gone:
-            self.held.messages.remove(message)
-            self.held.executions.pop(message["executionId"], None)
-        return web.json_response({"affected": len(gone)})
-
-    async def abort(self, request: web.Request) -> web.Response:
-        """PUT /chatmessage/abort/{flow}/{chat}: needs no key; running executions become ERROR."""
-        for run in self.held.executions.values():
-            wanted = (request.match_info["flow"], request.match_info["chat"])
-            if (run.flow_id, run.chat_id) == wanted and run.state == "INPROGRESS":
-                run.state, run.updated = "ERROR", _stamp(self.world)
-        return web.json_response({"status": 200, "message": "Chat message aborted"})
-
-    # --- flows ------------------------------------------------------------------------------------
-
-    async def chatflows(self, request: web.Request) -> web.Response:
-        """GET /chatflows: of the whole workspace."""
-        self._manage(request)
-        accounts = self.world.accounts.items()
-        return web.json_response([_chatflow(n, a["flowise"]) for n, a in accounts if "flowise" in a])
-
-    async def chatflow(self, request: web.Request) -> web.Response:
-        """GET /chatflows/{id}."""
-        self._manage(request)
-        return web.json_response(_chatflow(*self._flow(request.match_info["flow"])))
-
-
-def _check(body: dict[str, Any]) -> None:
-    """Raises Refusal 500 for what buildChatflow throws on. An empty body is accepted."""
-    if body.get("question") and body.get("form"):
-        raise Refusal(500, "Error: buildChatflow - question and form cannot be given together")
-    history = body.get("history")
-    if history is not None and not (
-        isinstance(history, list)
-        and all(isinstance(h, dict) and h.get("role") in ("userMessage", "apiMessage") for h in history)
-    ):
-        raise Refusal(500, "Error: buildChatflow - history must be a list of messages with a role")
-    if body.get("streaming"):
-        raise Refusal(500, "The sandbox does not stream: leave out streaming")
-
-
-def _told(run: Execution) -> dict[str, Any]:
-    return {
-        "id": run.id,
-        "executionData": run.data,
-        "state": run.state,
-        "agentflowId": run.flow_id,
-        "sessionId": run.session_id,
-        "action": None,
-        "isPublic": False,
-        "createdDate": run.created,
-        "updatedDate": run.updated,
-        "stoppedDate": None,
-    }
-
-
-def _chatflow(account: str, settings: dict[str, Any]) -> dict[str, Any]:
-    override = {"name": "startState", "label": "Flow State", "type": "array", "enabled": True}
-    config = {"overrideConfig": {"status": True, "nodes": {"Start": [override]}, "variables": []}}
-    names = (("startAgentflow_0", "Start"), ("llmAgentflow_0", "Classify"))
-    nodes = [{"id": n, "type": "agentFlow", "data": {"id": n, "label": label}} for n, label in names]
-    return {
-        "id": settings["flow_id"],
-        "name": f"{account} classify",
-        "type": "AGENTFLOW",
-        "flowData": json.dumps({"nodes": nodes, "edges": []}),
-        "deployed": True,
-        "isPublic": False,
-        "apikeyid": str(uuid.uuid5(uuid.NAMESPACE_URL, settings["key"])),
-        "apiConfig": json.dumps(config),
-        "category": account,
-    }

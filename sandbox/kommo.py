@@ -41,12 +41,13 @@ class Held:
     windows: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
 
     def account(self, world: World, subdomain: str) -> Account | None:
-        """The account of a subdomain; made when first asked for."""
+        """The account of a subdomain; made when first asked for. Its settings are those of now."""
+        found = world.account_by("kommo", subdomain=subdomain)
+        if found is None:
+            return None
         if subdomain not in self.accounts:
-            found = world.account_by("kommo", subdomain=subdomain)
-            if found is None:
-                return None
             self.accounts[subdomain] = Account(*found)
+        self.accounts[subdomain].settings = found[1]
         return self.accounts[subdomain]
 
 

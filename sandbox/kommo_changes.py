@@ -87,6 +87,8 @@ def change(
     _plain(entity, asked)
     if asked.get("name"):
         entity.name = str(asked["name"])
+    elif asked.get("first_name") or asked.get("last_name"):
+        entity.name = f"{entity.first_name} {entity.last_name}".strip()
     for key, value in plan.values.items():
         if value:
             entity.values[key] = value

@@ -215,6 +215,8 @@ def test_contacts_can_be_made_and_changed_alone(sandbox: Client) -> None:
     assert [row["request_id"] for row in rows] == ["0", "1"]
     kommo(sandbox, "PATCH", f"/contacts/{rows[0]['id']}", {"name": "Bob"})
     assert kommo(sandbox, "GET", f"/contacts/{rows[0]['id']}").json()["name"] == "Bob"
+    kommo(sandbox, "PATCH", f"/contacts/{rows[0]['id']}", {"first_name": "Robert"})
+    assert kommo(sandbox, "GET", f"/contacts/{rows[0]['id']}").json()["name"] == "Robert"
 
 
 def test_lists_are_paged_and_filtered_by_change(sandbox: Client) -> None:
