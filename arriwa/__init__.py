@@ -1,0 +1,1 @@
+"""Arriwa: WhatsApp AI agents with end-to-end analytics, from the ad click to the sale."""

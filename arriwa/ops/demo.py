@@ -139,7 +139,8 @@ def product_processes(addresses: Addresses, environment: dict[str, str]) -> list
     web = [str(BIN / "granian"), "--interface", "wsgi", "arriwa.wsgi:application", "--host", LOOPBACK]
     web += ["--port", str(addresses.web_port), "--workers", "2", "--blocking-threads", "4", "--no-ws"]
     web += ["--log-level", "warning"]
-    worker = [*celery, "worker", "--queues=agents,events,bulk", "--concurrency=2", "--loglevel=WARNING"]
+    worker = [*celery, "worker", "--queues=agents,events,bulk", "--loglevel=WARNING"]
+    worker += ["--pool=threads", "--concurrency=8"]
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     # An empty pid file name: beat would leave one behind in the current folder.
     beat = [*celery, "beat", "--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile="]

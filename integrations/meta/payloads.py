@@ -9,8 +9,8 @@ from typing import Any
 
 from integrations.base.errors import ConfigurationError, Rejected
 from integrations.meta import PARTNER_AGENT
-from integrations.meta.click_id import ClickId, ClickState, click_id_problem, judge_click_id
 from integrations.meta.user_data import hashed_user_data, normal_country, normal_phone, sha256_hex
+from subscribers.click_id import ClickId, ClickState, click_id_problem, judge_click_id
 
 __all__ = [
     "AUDIENCE_SCHEMA",

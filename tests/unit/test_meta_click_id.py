@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from integrations.meta.click_id import ClickState, click_id_problem, judge_click_id
+from subscribers.click_id import ClickState, click_id_problem, judge_click_id
 
 GOOD = "Af" + "k3Zq-_9bCdLm" * 9
 REFERRAL = {"source_type": "ad", "source_id": "120219876543210987", "ctwa_clid": GOOD}

@@ -1,0 +1,20 @@
+"""The API's URLs: /api/v1/, its OpenAPI document and its docs (design 6)."""
+
+from __future__ import annotations
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from arriwa.api.v1 import subscribers
+
+urlpatterns = [
+    path("v1/subscribers/", subscribers.SubscriberList.as_view()),
+    path("v1/subscribers/<uuid:subscriber>/ledger/", subscribers.SubscriberLedger.as_view()),
+    path(
+        "schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"
+    ),
+    path(
+        "docs/",
+        SpectacularSwaggerView.as_view(url_name="schema", authentication_classes=[], permission_classes=[]),
+    ),
+]

@@ -1,0 +1,233 @@
+"""`drain`: the one loop that works off a queue, whoever calls it (design, decision 4)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection as db
+from django.db import transaction
+from django_tenants.utils import schema_context
+
+from arriwa.common import clock
+from arriwa.common.errors import ArriwaError
+from arriwa.outbox.enqueue import real_now
+from arriwa.outbox.finish import backoff, tasks_finish
+from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, effect_for, timer_for
+from arriwa.outbox.session import Session
+
+logger = logging.getLogger(__name__)
+
+#: Calls under way at once in one drain.
+CONCURRENCY = 16
+#: How soon a timer rings again whose handling failed.
+TIMER_RETRY = timedelta(seconds=5)
+
+
+class CallCrashed(ArriwaError):
+    """A fault of our own while calling a platform; the log has the trace. It is tried again."""
+
+
+class Drain:
+    """Claims, calls side by side, records; a slow call holds up nothing but itself."""
+
+    def __init__(self, queue: str, session: Session, *, concurrency: int = CONCURRENCY) -> None:
+        self.queue = queue
+        self.session = session
+        self.concurrency = concurrency
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix=f"call-{queue}")
+        self._calls: dict[Future[None], Attempt] = {}
+
+    def close(self) -> None:
+        """Lets no further call start; those under way are left to the resolution after a restart."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def busy(self) -> bool:
+        """True while a platform call is under way."""
+        return bool(self._calls)
+
+    def step(self, *, patience: float = 0.0) -> int:
+        """Records finished calls, claims and starts new ones. Returns how many tasks moved.
+
+        Waits up to `patience` seconds for a call to finish when nothing else can be done.
+        """
+        moved = self._record_finished(0.0)
+        room = self.concurrency - len(self._calls)
+        if room > 0:
+            moved += self._start(self.session.claim(self.queue, now=real_now(), limit=room))
+        if not moved and self._calls and patience:
+            moved = self._record_finished(patience)
+        return moved
+
+    def _start(self, tasks: list[Claimed]) -> int:
+        groups: dict[tuple[str, str, str], list[Claimed]] = defaultdict(list)
+        for task in tasks:
+            groups[task.schema_name, task.kind, task.batch_key].append(task)
+        for (schema_name, kind, _), group in groups.items():
+            for attempt in self._prepare(schema_name, kind, group):
+                future = self._pool.submit(self._call, attempt)
+                self._calls[future] = attempt
+        return len(tasks)
+
+    def _prepare(self, schema_name: str, kind: str, group: list[Claimed]) -> list[Attempt]:
+        """Step 2: attempts are marked as started, in one transaction; settled ones leave at once."""
+        effect = effect_for(kind)
+        try:
+            with schema_context(schema_name), transaction.atomic():
+                attempts = effect.prepare(group)
+                for attempt in [a for a in attempts if a.verdict is not None]:
+                    assert attempt.verdict is not None
+                    self._finish(attempt, [attempt.verdict] * len(attempt.tasks))
+            return [attempt for attempt in attempts if attempt.verdict is None]
+        except Exception:
+            logger.exception("%s could not be prepared; it is tried again", kind)
+            self._put_back(schema_name, group)
+            return []
+
+    def _call(self, attempt: Attempt) -> None:
+        """Step 3, in a thread of its own and without a database."""
+        attempt.started = time.monotonic()
+        try:
+            attempt.result = effect_for(attempt.tasks[0].kind).call(attempt)
+        except ArriwaError as error:
+            attempt.error = error
+        except Exception as error:
+            logger.exception("calling for %s crashed", attempt.tasks[0].kind)
+            attempt.error = CallCrashed(f"{type(error).__name__} in our own code.")
+
+    def _record_finished(self, patience: float) -> int:
+        if not self._calls:
+            return 0
+        done, _ = wait(self._calls, timeout=patience, return_when=FIRST_COMPLETED)
+        by_schema: dict[str, list[Attempt]] = defaultdict(list)
+        for future in done:
+            attempt = self._calls.pop(future)
+            by_schema[attempt.tasks[0].schema_name].append(attempt)
+        for schema_name, attempts in by_schema.items():
+            self._record(schema_name, attempts)
+        return len(done)
+
+    def _record(self, schema_name: str, attempts: list[Attempt]) -> None:
+        """Step 4: answers, follow-ups and the end of the tasks, in one transaction.
+
+        Should one of several answers not be recordable, each gets a transaction of its own.
+        """
+        try:
+            with schema_context(schema_name), transaction.atomic():
+                verdicts: list[Verdict] = []
+                for attempt in attempts:
+                    verdicts += effect_for(attempt.tasks[0].kind).record(attempt)
+                tasks = [task for attempt in attempts for task in attempt.tasks]
+                tasks_finish(session_id=self.session.id, tasks=tasks, verdicts=verdicts, queue=self.queue)
+        except Exception:
+            if len(attempts) > 1:
+                for attempt in attempts:
+                    self._record(schema_name, [attempt])
+                return
+            logger.exception("the answer for %s could not be recorded", attempts[0].tasks[0].kind)
+            self._put_back(schema_name, attempts[0].tasks)
+
+    def _finish(self, attempt: Attempt, verdicts: Sequence[Verdict]) -> None:
+        tasks_finish(session_id=self.session.id, tasks=attempt.tasks, verdicts=verdicts, queue=self.queue)
+
+    def _put_back(self, schema_name: str, tasks: list[Claimed]) -> None:
+        verdicts = [Verdict(Outcome.RETRY, delay=backoff(task.attempts)) for task in tasks]
+        with schema_context(schema_name), transaction.atomic():
+            tasks_finish(session_id=self.session.id, tasks=tasks, verdicts=verdicts, queue=self.queue)
+
+
+_sessions = threading.local()
+_running: dict[str, threading.Lock] = defaultdict(threading.Lock)
+_again: set[str] = set()
+
+
+def thread_session() -> Session:
+    """This thread's claim session, made anew when it was lost."""
+    session: Session | None = getattr(_sessions, "session", None)
+    if session is None or not session.alive:
+        session = _sessions.session = Session(f"arriwa {threading.current_thread().name}")
+    return session
+
+
+def drain(queue: str, *, seconds: float = 600.0) -> int:
+    """Works off `queue` until nothing is due and no call is under way, or `seconds` have passed.
+
+    Returns how many tasks moved. A second caller in the same process returns at once and has the
+    first look once more.
+    """
+    lock = _running[queue]
+    moved = 0
+    _again.add(queue)
+    while queue in _again and lock.acquire(blocking=False):
+        try:
+            _again.discard(queue)
+            moved += _drain(queue, seconds)
+        finally:
+            lock.release()
+    return moved
+
+
+def _drain(queue: str, seconds: float) -> int:
+    end = time.monotonic() + seconds
+    work = Drain(queue, thread_session())
+    moved = 0
+    try:
+        while time.monotonic() < end or work.busy:
+            step = work.step(patience=0.05)
+            moved += step
+            if not step and not work.busy:
+                break
+    finally:
+        work.close()
+    return moved
+
+
+_DUE = """
+DELETE FROM public.outbox_timer WHERE id = (
+    SELECT id FROM public.outbox_timer WHERE due_at <= %s AND schema_name = ANY(%s) ORDER BY due_at, id
+    FOR UPDATE SKIP LOCKED LIMIT 1)
+RETURNING kind, subject, turn
+"""
+
+
+def drain_timers(*, limit: int = 100) -> int:
+    """Rings due timers, each in a transaction of its own with what it brings about."""
+    rung = 0
+    with db.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT schema_name FROM public.outbox_timer WHERE due_at <= %s", (clock.now(),)
+        )
+        schemas = [row[0] for row in cursor.fetchall()]
+    for schema_name in schemas:
+        while rung < limit and _ring_one(schema_name):
+            rung += 1
+    return rung
+
+
+def _ring_one(schema_name: str) -> bool:
+    with schema_context(schema_name), transaction.atomic():
+        with db.cursor() as cursor:
+            cursor.execute(_DUE, (clock.now(), [schema_name]))
+            row = cursor.fetchone()
+        if row is None:
+            return False
+        kind, subject, turn = row
+        try:
+            with transaction.atomic():
+                timer_for(kind)(UUID(str(subject)), turn)
+        except Exception:
+            logger.exception("timer %s of %s in %s failed; it rings again", kind, subject, schema_name)
+            with db.cursor() as cursor:
+                cursor.execute(
+                    "INSERT INTO public.outbox_timer (kind, schema_name, subject, turn, due_at)"
+                    " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                    (kind, schema_name, subject, turn, clock.now() + TIMER_RETRY),
+                )
+        return True

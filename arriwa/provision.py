@@ -1,0 +1,92 @@
+"""One organization with one workspace and all its connections, from a plain description.
+
+Used by the demo, the tests and the bench; the browser's onboarding does the same steps one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django_tenants.utils import schema_context
+
+from integrations.flowise.connect import flowise_connect
+from integrations.gupshup.connect import gupshup_connect
+from integrations.kommo.connect import kommo_connect
+from integrations.meta.connect import meta_connect
+from integrations.models import Connection
+from integrations.stripe.connect import stripe_connect
+from subscribers.playbook.load import default_document, parse
+from subscribers.services.playbook import playbook_publish
+from tenants.models import Organization
+from tenants.services import organization_create, workspace_create
+from tenants.workspaces.models import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What was made."""
+
+    organization: Organization
+    workspace: Workspace
+    connections: dict[str, Connection]
+
+
+def provision(*, name: str, page_id: str, accounts: dict[str, Any]) -> Provisioned:
+    """Makes or renews the organization of a Page with the accounts of every platform.
+
+    `accounts`: platform → ids and tokens, as in sandbox/accounts.json. Running it again reconnects.
+    """
+    organization = organization_create(name=name, page_id=page_id)
+    meta = accounts["meta"]
+    workspace = workspace_create(organization=organization, name=name, business_id=str(meta["business_id"]))
+    document = default_document() | {"catalog_id": str(meta["catalog_id"])}
+    playbook = parse(document)
+    with schema_context(organization.schema_name):
+        playbook_publish(workspace=workspace, document=document)
+        connections = {
+            "gupshup": _gupshup(organization, workspace, accounts["gupshup"]),
+            "meta": meta_connect(
+                workspace=workspace,
+                config={
+                    key: str(meta[key])
+                    for key in (
+                        "ad_account_id",
+                        "dataset_id",
+                        "waba_id",
+                        "good_pixel_id",
+                        "noise_pixel_id",
+                        "catalog_id",
+                    )
+                },
+                secrets={"token": meta["token"], "app_secret": meta["app_secret"]},
+                playbook=playbook,
+            ),
+            "kommo": kommo_connect(
+                workspace=workspace,
+                subdomain=accounts["kommo"]["subdomain"],
+                account_id=accounts["kommo"]["account_id"],
+                token=accounts["kommo"]["token"],
+                playbook=playbook,
+            ),
+            "stripe": stripe_connect(
+                organization=organization,
+                workspace=workspace,
+                account=accounts["stripe"]["account"],
+                key=accounts["stripe"]["key"],
+            ),
+            "flowise": flowise_connect(
+                workspace=workspace,
+                url=accounts["flowise"].get("url", ""),
+                flow_id=accounts["flowise"]["flow_id"],
+                key=accounts["flowise"]["key"],
+            ),
+        }
+    return Provisioned(organization, workspace, connections)
+
+
+def _gupshup(organization: Organization, workspace: Workspace, account: dict[str, Any]) -> Connection:
+    config = {key: account[key] for key in ("app_id", "app_name", "number", "number_id", "waba_id")}
+    return gupshup_connect(
+        organization=organization, workspace=workspace, config=config, token=account["token"]
+    )

@@ -1,0 +1,16 @@
+"""What beat does: rows of django-celery-beat, made once and then the operator's to change."""
+
+from __future__ import annotations
+
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+SWEEP_SECONDS = 5
+
+
+def schedule_install() -> None:
+    """Adds the periodic tasks that are missing; changed ones stay as they are."""
+    every, _ = IntervalSchedule.objects.get_or_create(every=SWEEP_SECONDS, period=IntervalSchedule.SECONDS)
+    PeriodicTask.objects.get_or_create(
+        name="outbox sweep",
+        defaults={"task": "outbox.sweep", "interval": every, "queue": "events", "expire_seconds": 30},
+    )

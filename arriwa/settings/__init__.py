@@ -1,0 +1,204 @@
+"""Settings of every process. Values come from the environment through `env` alone."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from arriwa.settings import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+#: demo | test | production. Only demo and test may move the clock.
+ENVIRONMENT = env.text("ARRIWA_ENV", "test")
+DEBUG = env.flag("ARRIWA_DEBUG")
+_DEVELOPMENT = ENVIRONMENT in ("demo", "test")
+
+SECRET_KEY = env.text("ARRIWA_SECRET_KEY", "only-for-tests" if ENVIRONMENT == "test" else "")
+ALLOWED_HOSTS = env.words("ARRIWA_ALLOWED_HOSTS", "*" if _DEVELOPMENT else "")
+PUBLIC_URL = env.text("ARRIWA_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+MASTER_KEYS = env.master_keys("ARRIWA_MASTER_KEY") or (
+    {1: hashlib.sha256(b"only-for-tests").digest()} if ENVIRONMENT == "test" else {}
+)
+
+# --- applications -------------------------------------------------------------------------------
+
+SHARED_APPS = [
+    "django_tenants",
+    "django.contrib.contenttypes",
+    "tenants",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.admin",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "rest_framework",
+    "drf_spectacular",
+    "arriwa",
+    "arriwa.outbox",
+    "integrations.receipts",
+]
+TENANT_APPS = ["tenants.workspaces", "subscribers", "analytics", "integrations"]
+INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
+#: Adapters; each is loaded by integrations.apps and none imports another.
+PLATFORMS = [
+    "integrations.gupshup",
+    "integrations.meta",
+    "integrations.kommo",
+    "integrations.stripe",
+    "integrations.flowise",
+]
+TENANT_MODEL = "tenants.Organization"
+TENANT_LIMIT_SET_CALLS = True
+AUTH_USER_MODEL = "tenants.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "tenants.middleware.OrganizationMiddleware",
+]
+ROOT_URLCONF = "arriwa.urls"
+WSGI_APPLICATION = "arriwa.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- database -----------------------------------------------------------------------------------
+
+DATABASE_URL_DEFAULT = "postgres://arriwa@127.0.0.1:5432/arriwa"
+DATABASES: dict[str, dict[str, Any]] = {"default": env.database("DATABASE_URL", DATABASE_URL_DEFAULT)}
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+#: web | relay | worker | beat | "": only web answers many at once and wants a pool.
+PROCESS = env.text("ARRIWA_PROCESS")
+if PROCESS == "web":
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 8, "max_lifetime": 600}
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+# --- language and time --------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ru", "Русский")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- static files -------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# --- API ----------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["arriwa.api.authentication.ApiTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "arriwa.api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {"TITLE": "Arriwa", "VERSION": "v1", "SERVE_INCLUDE_SCHEMA": False}
+
+# --- platforms: base URLs are the operator's and therefore trusted ------------------------------
+
+PLATFORM_URLS = {
+    "gupshup": env.text("ARRIWA_GUPSHUP_URL", "https://partner.gupshup.io").rstrip("/"),
+    "meta": env.text("ARRIWA_META_URL", "https://graph.facebook.com").rstrip("/"),
+    "kommo": env.text("ARRIWA_KOMMO_URL", "https://{subdomain}.kommo.com").rstrip("/"),
+    "stripe": env.text("ARRIWA_STRIPE_URL", "https://api.stripe.com").rstrip("/"),
+    #: Empty: each connection names its own server, and the SSRF guard applies.
+    "flowise": env.text("ARRIWA_FLOWISE_URL").rstrip("/"),
+}
+#: Messages a second that one WhatsApp number may send (Meta's default).
+GUPSHUP_RATE = env.number("ARRIWA_GUPSHUP_RATE", 80)
+#: Seconds after which a WhatsApp send in doubt is given up as unknown (design 3).
+SEND_DOUBT_SECONDS = env.number("ARRIWA_SEND_DOUBT_SECONDS", 600)
+#: Seconds that Kommo's search index may lag behind a create (reference A5).
+KOMMO_LAG_SECONDS = env.number("ARRIWA_KOMMO_LAG_SECONDS", 20)
+#: Seconds that an LLM may take before the local classifier answers (design, decision 5).
+AGENT_DEADLINE_SECONDS = env.number("ARRIWA_AGENT_DEADLINE_SECONDS", 15)
+#: Safety margin of WhatsApp's 24 h window, in seconds (reference 4.3).
+WINDOW_MARGIN_SECONDS = env.number("ARRIWA_WINDOW_MARGIN_SECONDS", 600)
+#: Largest hook body, in bytes (design 3).
+HOOK_BODY_LIMIT = 4 * 1024 * 1024
+
+# --- Celery: wake-ups only (design, decision 4) ----------------------------------------------------
+
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "pgmq://")
+if CELERY_BROKER_URL.startswith("pgmq:"):
+    _database = DATABASES["default"]
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        # Explicit, because the client would take DATABASE_URL over the broker's address.
+        "conn_string": " ".join(
+            f"{name}='{value}'"
+            for name, value in (
+                ("host", _database["HOST"]),
+                ("port", _database["PORT"]),
+                ("user", _database["USER"]),
+                ("password", _database["PASSWORD"]),
+                ("dbname", _database["NAME"]),
+            )
+            if value
+        ),
+        "init_extension": False,
+        "poll_interval_ms": 50,
+        "wait_time_seconds": 1,
+        "visibility_timeout": 120,
+        "pool_size": 4,
+    }
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_DEFAULT_QUEUE = "events"
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+
+# --- logging ------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"redact": {"()": "arriwa.common.redaction.RedactingFilter"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["redact"]}},
+    "root": {"handlers": ["console"], "level": env.text("ARRIWA_LOG_LEVEL", "INFO")},
+    "loggers": {"django.request": {"level": "ERROR"}, "urllib3": {"level": "WARNING"}},
+}
+
+# --- safety -------------------------------------------------------------------------------------
+
+X_FRAME_OPTIONS = "SAMEORIGIN"
+if not _DEVELOPMENT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True

@@ -1,0 +1,121 @@
+"""Sending messages (L15, L20, L21) and settling sends in doubt (design 3)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings as django_settings
+
+from arriwa.common import clock
+from arriwa.outbox.enqueue import timer_set
+from arriwa.outbox.registry import Claimed, Outcome, Verdict, register_effect, register_rate, register_timer
+from integrations.base.effects import DONE, DeliveryEffect, Job, Proof, Skip
+from integrations.base.errors import ConfigurationError
+from integrations.base.urls import platform_url
+from integrations.gupshup.client import GupshupClient
+from integrations.gupshup.config import GupshupSettings
+from integrations.gupshup.payloads import message_body
+from integrations.models import Connection, Delivery
+from subscribers.models import Message
+from subscribers.sender import Withheld, outgoing
+from subscribers.services.identity import person_open
+
+KIND = "gupshup.message"
+DOUBT_TIMER = "send_doubt"
+
+# WhatsApp: about one message in 6 s to one person with a burst of 45 (reference gupshup 2.4, 131056);
+# 80 messages a second from one number.
+register_rate("gupshup:pair", per_second=1 / 6, burst=45)
+register_rate("gupshup:app", per_second=django_settings.GUPSHUP_RATE, burst=django_settings.GUPSHUP_RATE)
+
+
+class MessageEffect(DeliveryEffect):
+    """One message to one person. Gupshup knows no idempotency key: a send in doubt is never repeated."""
+
+    kind = KIND
+    queue = "interactive"
+    idempotent = False
+    max_attempts = 12
+
+    def load(self, deliveries: list[Delivery]) -> dict[UUID, Any]:
+        messages = {
+            message.id: message
+            for message in Message.objects.select_related("conversation__subscriber").filter(
+                id__in=[delivery.fact for delivery in deliveries]
+            )
+        }
+        return {delivery.id: messages.get(delivery.fact) for delivery in deliveries}
+
+    def settings(self, connection: Connection) -> GupshupSettings:
+        return GupshupSettings.from_connection(connection.config, connection.secrets())
+
+    def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
+        message: Message | None = fact
+        if message is None:
+            raise ConfigurationError("The message that was to be sent is gone.")
+        out = outgoing(message, now=clock.now())
+        if isinstance(out, Withheld):
+            raise Skip(out.reason)
+        delivery.data["template"] = out.template
+        person = person_open(message.conversation.subscriber)
+        return message_body(out.content, phone=person["phone"] or None, user_id=person["user_id"] or None)
+
+    def deliver(self, job: Job) -> Proof:
+        client = GupshupClient(base_url=platform_url("gupshup"), settings=job.settings)
+        sent = client.send_message(job.request)
+        return Proof(sent.gs_id, {"message_id": sent.gs_id, "status": sent.status})
+
+    def confirmed(self, job: Job) -> None:
+        from integrations.gupshup.status_matching import statuses_match
+
+        delivery, proof = job.delivery, job.proof
+        assert proof is not None
+        Message.objects.filter(id=delivery.fact).update(
+            gs_id=proof.external_id,
+            accepted_at=clock.now(),
+            template=delivery.data.get("template", ""),
+        )
+        statuses_match(delivery)
+
+    def doubtful(self, job: Job, task: Claimed) -> Verdict:
+        doubt_begin(job.delivery)
+        return DONE
+
+    def resolve(self, delivery: Delivery, fact: Any, task: Claimed) -> Verdict | None:
+        """A dead process had started this send: it counts as in doubt and frees its lane."""
+        doubt_begin(delivery)
+        return DONE
+
+    def held(self, delivery: Delivery) -> Verdict:
+        return Verdict(Outcome.HOLD)
+
+
+def doubt_begin(delivery: Delivery) -> None:
+    """Nobody knows whether the message went out: its next status tells, or the timer ends the wait."""
+    from integrations.gupshup.status_matching import statuses_match
+
+    delivery.data["doubt"] = True
+    delivery.save(update_fields=["data", "error_code", "error_text"])
+    due = clock.now() + timedelta(seconds=django_settings.SEND_DOUBT_SECONDS)
+    timer_set(kind=DOUBT_TIMER, subject=delivery.id, turn=0, due_at=due)
+    statuses_match(delivery)
+
+
+def doubt_end(delivery_id: UUID, turn: int) -> None:
+    """The wait is over and no status came: `unknown`, for a human (design 3)."""
+    delivery = Delivery.objects.select_for_update().filter(id=delivery_id).first()
+    if delivery is None or delivery.state != Delivery.State.STARTED or not delivery.data.get("doubt"):
+        return
+    delivery.state = Delivery.State.UNKNOWN
+    delivery.finished_at = clock.now()
+    delivery.error_code = "outcome_unknown"
+    delivery.error_text = (
+        "Gupshup did not answer and no status came: the message may or may not have arrived."
+    )
+    delivery.save(update_fields=["state", "finished_at", "error_code", "error_text"])
+
+
+register_effect(MessageEffect())
+register_timer(DOUBT_TIMER, doubt_end)

@@ -1,0 +1,156 @@
+"""Statuses find their message: before it is recorded, after it, or in place of a lost answer (design 3)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from arriwa.common import clock
+from arriwa.outbox.enqueue import timer_cancel
+from integrations.gupshup import effects
+from integrations.models import Delivery, OrphanStatus
+from subscribers.inbound import MessageStatusChanged
+from subscribers.models import AliasKind, Conversation, Message, SubscriberAlias
+from subscribers.services.conversation import conversation_lock
+from subscribers.services.identity import phone_hash
+from subscribers.services.inbound import status_apply
+
+
+def status_take_in(connection: UUID, event: MessageStatusChanged) -> None:
+    """Applies a status to its message, or keeps it until the message is known."""
+    message = _message_of(event.gs_id, event.external_id)
+    if message is not None:
+        status_apply(message=message, event=event)
+        return
+    recipient = phone_hash(event.phone) if event.phone else (event.user_id or "")
+    conversation = _conversation_of(connection, recipient)
+    if conversation is not None:
+        # The answer may be being recorded right now: wait for it, then look once more.
+        conversation_lock(conversation.id)
+        message = _message_of(event.gs_id, event.external_id)
+        if message is not None:
+            status_apply(message=message, event=event)
+            return
+    OrphanStatus.objects.create(
+        connection_id=connection,
+        gs_id=event.gs_id,
+        external_id=event.external_id,
+        recipient=recipient,
+        status=_to_json(event),
+        received_at=clock.now(),
+    )
+    if conversation is not None:
+        doubt = _doubts(conversation).select_related("connection").first()
+        if doubt is not None:
+            statuses_match(doubt)
+
+
+def statuses_match(delivery: Delivery) -> None:
+    """Applies waiting statuses to a send that was recorded or is in doubt.
+
+    A send with a known id takes its own. A send in doubt adopts the oldest unknown id for its
+    recipient as its proof, but only while no other send to that person may still be answered.
+    """
+    if delivery.conversation_id is None:
+        return
+    conversation = conversation_lock(delivery.conversation_id)
+    message = Message.objects.filter(id=delivery.fact).first()
+    if message is not None and message.gs_id:
+        _apply_waiting(message, OrphanStatus.objects.filter(gs_id=message.gs_id))
+    if _in_flight(conversation):
+        return
+    for doubt in _doubts(conversation):
+        gs_id = _oldest_unknown(conversation, doubt)
+        if gs_id is None:
+            return
+        _adopt(doubt, gs_id)
+
+
+def _message_of(gs_id: str, external_id: str) -> Message | None:
+    names = Q()
+    if gs_id:
+        names |= Q(gs_id=gs_id)
+    if external_id:
+        names |= Q(external_id=external_id) | Q(gs_id=external_id)
+    if not names:
+        return None
+    return Message.objects.select_for_update().filter(names, direction=Message.Direction.OUT).first()
+
+
+def _conversation_of(connection: UUID, recipient: str) -> Conversation | None:
+    if not recipient:
+        return None
+    return Conversation.objects.filter(
+        channel=connection,
+        subscriber__aliases__key=recipient,
+        subscriber__aliases__kind__in=[AliasKind.PHONE, AliasKind.USER_ID],
+    ).first()
+
+
+def _recipients(conversation: Conversation) -> list[str]:
+    return list(
+        SubscriberAlias.objects.filter(subscriber_id=conversation.subscriber_id).values_list("key", flat=True)
+    )
+
+
+def _sends(conversation: Conversation) -> Any:
+    return Delivery.objects.filter(
+        conversation=conversation, kind=effects.KIND, state=Delivery.State.STARTED
+    ).order_by("started_at", "created_at")
+
+
+def _doubts(conversation: Conversation) -> Any:
+    return _sends(conversation).filter(data__doubt=True)
+
+
+def _in_flight(conversation: Conversation) -> bool:
+    return bool(_sends(conversation).exclude(data__doubt=True).exists())
+
+
+def _oldest_unknown(conversation: Conversation, doubt: Delivery) -> str | None:
+    orphan = (
+        OrphanStatus.objects.filter(
+            connection_id=conversation.channel,
+            recipient__in=_recipients(conversation),
+            received_at__gte=doubt.started_at,
+        )
+        .exclude(gs_id="")
+        .order_by("received_at")
+        .first()
+    )
+    return orphan.gs_id if orphan else None
+
+
+def _adopt(doubt: Delivery, gs_id: str) -> None:
+    doubt.state = Delivery.State.CONFIRMED
+    doubt.external_id = gs_id
+    doubt.proof = {"message_id": gs_id, "adopted_from": "status"}
+    doubt.finished_at = clock.now()
+    doubt.error_code = doubt.error_text = ""
+    doubt.save(update_fields=["state", "external_id", "proof", "finished_at", "error_code", "error_text"])
+    timer_cancel(kind=effects.DOUBT_TIMER, subject=doubt.id)
+    message = Message.objects.select_for_update().get(id=doubt.fact)
+    message.gs_id = gs_id
+    message.accepted_at = clock.now()
+    message.template = doubt.data.get("template", "")
+    message.save(update_fields=["gs_id", "accepted_at", "template"])
+    _apply_waiting(message, OrphanStatus.objects.filter(gs_id=gs_id))
+
+
+def _apply_waiting(message: Message, waiting: Any) -> None:
+    for orphan in waiting.order_by("received_at"):
+        status_apply(message=message, event=_from_json(orphan.status))
+        orphan.delete()
+
+
+def _to_json(event: MessageStatusChanged) -> dict[str, Any]:
+    """Without the phone: the orphan is found by its hash."""
+    return {**asdict(event), "phone": None, "at": event.at.isoformat()}
+
+
+def _from_json(data: dict[str, Any]) -> MessageStatusChanged:
+    return MessageStatusChanged(**{**data, "at": datetime.fromisoformat(data["at"])})

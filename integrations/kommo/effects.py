@@ -1,0 +1,353 @@
+"""Contact and deal in the CRM as a mirror (L11, L17, L18, L20, L21; design, decision 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings as django_settings
+
+from arriwa.common import clock, ids
+from arriwa.common.errors import ArriwaError, Disposition
+from arriwa.common.money import minor_to_major
+from arriwa.common.redaction import redact_text
+from arriwa.outbox.finish import backoff
+from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, register_effect, register_rate
+from integrations.base.effects import DONE, after_transient, connection_pause, connection_succeeded
+from integrations.base.urls import platform_url
+from integrations.kommo import payloads
+from integrations.kommo.client import KommoClient
+from integrations.kommo.config import KommoSettings
+from integrations.models import Connection, DealMirror, Delivery
+from subscribers.services.identity import person_open
+from tenants.context import current_organization_id
+
+KIND = "kommo.deal"
+CREATES = ("contact", "deal")
+
+# 7 requests a second per integration; one sync makes two or three (reference A7).
+register_rate("kommo:account", per_second=2, burst=3)
+
+
+@dataclass(slots=True)
+class Person:
+    """Who the contact is; lives only as long as the call."""
+
+    name: str
+    phone: str
+
+
+@dataclass(slots=True)
+class Sync:
+    """What one run has to bring about for one deal."""
+
+    mirror: DealMirror
+    settings: KommoSettings
+    person: Person
+    #: The deal's name; its end makes it findable after a lost answer.
+    name: str
+    #: attribute -> value that the CRM does not show yet
+    changes: dict[str, Any]
+    #: attribute (and "contact", "deal") -> its delivery
+    deliveries: dict[str, Delivery]
+    #: The create was sent before and its answer lost: look it up first.
+    in_doubt: bool = False
+    contact_id: str = ""
+    deal_id: str = ""
+    #: attribute -> proof
+    done: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class DealEffect:
+    """A poke says: look at this deal. Pokes of one deal form a lane, so its changes keep their order."""
+
+    kind = KIND
+    queue = "events"
+    batch = 1
+    exclusive = False
+    parks = True
+
+    def prepare(self, tasks: list[Claimed]) -> list[Attempt]:
+        return [self._prepare(task) for task in tasks]
+
+    def _prepare(self, task: Claimed) -> Attempt:
+        mirror = (
+            DealMirror.objects.select_related("connection", "conversation__subscriber")
+            .filter(id=task.subject)
+            .first()
+        )
+        if mirror is None:
+            return Attempt([task], verdict=DONE)
+        if mirror.connection.state == Connection.State.PAUSED:
+            return Attempt([task], verdict=Verdict(Outcome.HOLD))
+        changes = {
+            name: value for name, value in mirror.desired.items() if mirror.confirmed.get(name) != value
+        }
+        # A tag that was never set needs no removal.
+        for name in [n for n, v in changes.items() if v is False and n not in mirror.confirmed]:
+            mirror.confirmed[name] = changes.pop(name)
+        if not changes and mirror.deal_id:
+            return Attempt([task], verdict=DONE)
+        deliveries = self._deliveries(mirror, changes)
+        in_doubt = not mirror.deal_id and deliveries["deal"].started_at is not None
+        if in_doubt:
+            started = deliveries["deal"].started_at
+            wait = timedelta(seconds=django_settings.KOMMO_LAG_SECONDS) - (clock.now() - started)
+            if wait > timedelta(0):
+                return Attempt([task], verdict=Verdict(Outcome.RETRY, delay=wait.total_seconds()))
+        person = person_open(mirror.conversation.subscriber)
+        _mark_started(list(deliveries.values()))
+        sync = Sync(
+            mirror=mirror,
+            settings=KommoSettings.from_connection(mirror.connection.config, mirror.connection.secrets()),
+            person=Person(person["name"], person["phone"]),
+            name=deal_name(person["name"], mirror.conversation_id),
+            changes=changes,
+            deliveries=deliveries,
+            in_doubt=in_doubt,
+            contact_id=mirror.contact_id,
+            deal_id=mirror.deal_id,
+        )
+        return Attempt([task], payload=sync)
+
+    def _deliveries(self, mirror: DealMirror, changes: dict[str, Any]) -> dict[str, Delivery]:
+        names = ([] if mirror.deal_id else list(CREATES)) + list(changes)
+        found: dict[str, Delivery] = {}
+        for name in names:
+            value = changes.get(name)
+            found[name], _ = Delivery.objects.get_or_create(
+                id=ids.event_id(
+                    organization=current_organization_id(),
+                    fact=str(mirror.id),
+                    account=f"kommo:{mirror.connection.account}",
+                    action=f"{name}:{mirror.versions.get(name, 0)}",
+                ),
+                defaults={
+                    "connection": mirror.connection,
+                    "platform": mirror.connection.platform,
+                    "kind": KIND,
+                    "action": _action(name, value, mirror.connection),
+                    "target": mirror.deal_id,
+                    "business_key": _business_key(name, value),
+                    "fact": mirror.id,
+                    "conversation_id": mirror.conversation_id,
+                    "created_at": clock.now(),
+                },
+            )
+        Delivery.objects.filter(
+            kind=KIND, fact=mirror.id, state__in=[Delivery.State.PENDING, Delivery.State.STARTED]
+        ).exclude(id__in=[d.id for d in found.values()]).update(
+            state=Delivery.State.SKIPPED,
+            error_code="superseded",
+            error_text="A newer wish replaced it before it was sent.",
+            finished_at=clock.now(),
+        )
+        return found
+
+    # --- the call -------------------------------------------------------------------------------
+
+    def call(self, attempt: Attempt) -> None:
+        sync: Sync = attempt.payload
+        client = KommoClient(base_url=platform_url("kommo", subdomain="{subdomain}"), settings=sync.settings)
+        if not sync.deal_id and sync.in_doubt:
+            self._adopt(client, sync)
+        if not sync.deal_id:
+            self._create(client, sync)
+        self._patch_deal(client, sync)
+        self._patch_contact(client, sync)
+
+    def _adopt(self, client: KommoClient, sync: Sync) -> None:
+        """Looks for a deal that a lost answer may have made: by phone, then by its name."""
+        if not sync.person.phone:
+            return
+        matches = payloads.exact_matches(client.contact_search(sync.person.phone), sync.person.phone)
+        for contact in matches:
+            for lead_id in contact.lead_ids:
+                lead = client.lead_get(lead_id)
+                if lead is not None and lead.name == sync.name:
+                    sync.contact_id, sync.deal_id = str(contact.id), str(lead.id)
+                    proof = {"deal_id": lead.id, "contact_id": contact.id, "adopted_from": "search"}
+                    sync.done["contact"] = sync.done["deal"] = proof
+                    return
+
+    def _create(self, client: KommoClient, sync: Sync) -> None:
+        contact_id = self._known_contact(client, sync)
+        stage = sync.changes.get("stage", sync.mirror.desired.get("stage", "new"))
+        tags = [name[4:] for name, value in sync.changes.items() if name.startswith("tag:") and value]
+        contact_fields = {} if contact_id else self._fields(sync, "contacts")
+        lead_fields = self._fields(sync, "leads")
+        body = payloads.complex_body(
+            name=sync.name,
+            pipeline_id=sync.settings.pipeline(),
+            status_id=sync.settings.stage(stage),
+            request_id=str(sync.mirror.id),
+            contact_name=sync.person.name,
+            phone=sync.person.phone or None,
+            contact_id=contact_id,
+            price=_price(sync.changes.get("price")),
+            lead_fields={ref: value for ref, value in lead_fields.values()},
+            contact_fields={ref: value for ref, value in contact_fields.values()},
+            tags=tags,
+        )
+        made = client.lead_complex_create(body)
+        sync.contact_id, sync.deal_id = str(made.contact_id), str(made.lead_id)
+        proof = {
+            "deal_id": made.lead_id,
+            "contact_id": made.contact_id,
+            "merged": made.merged,
+            "request_id": made.request_id,
+        }
+        told = ["contact", "deal", "stage", *lead_fields, *contact_fields]
+        told += [f"tag:{tag}" for tag in tags] + (["price"] if "price" in sync.changes else [])
+        for name in told:
+            sync.done[name] = proof
+
+    def _known_contact(self, client: KommoClient, sync: Sync) -> int | None:
+        if not sync.person.phone:
+            return None
+        found = payloads.exact_matches(client.contact_search(sync.person.phone), sync.person.phone)
+        return found[0].id if found else None
+
+    def _patch_deal(self, client: KommoClient, sync: Sync) -> None:
+        left = {n: v for n, v in sync.changes.items() if n not in sync.done}
+        fields = {n: pair for n, pair in self._fields(sync, "leads").items() if n in left}
+        tags = {n: v for n, v in left.items() if n.startswith("tag:")}
+        names = [*fields, *tags, *(n for n in ("stage", "price") if n in left)]
+        if not names:
+            return
+        stage = left.get("stage")
+        body = payloads.lead_patch_body(
+            status_id=sync.settings.stage(stage) if stage else None,
+            pipeline_id=sync.settings.pipeline() if stage else None,
+            price=_price(left.get("price")),
+            fields={ref: value for ref, value in fields.values()},
+            tags_to_add=[n[4:] for n, v in tags.items() if v],
+            tags_to_delete=[n[4:] for n, v in tags.items() if not v],
+        )
+        patched = client.lead_patch(int(sync.deal_id), body)
+        proof = {
+            "deal_id": patched.id,
+            "updated_at": patched.updated_at,
+            "request_id": patched.request_id,
+        }
+        for name in names:
+            sync.done[name] = proof
+
+    def _patch_contact(self, client: KommoClient, sync: Sync) -> None:
+        fields = {n: p for n, p in self._fields(sync, "contacts").items() if n not in sync.done}
+        if not fields:
+            return
+        body = payloads.contact_patch_body({ref: value for ref, value in fields.values()})
+        patched = client.contact_patch(int(sync.contact_id), body)
+        proof = {
+            "contact_id": patched.id,
+            "updated_at": patched.updated_at,
+            "request_id": patched.request_id,
+        }
+        for name in fields:
+            sync.done[name] = proof
+
+    def _fields(self, sync: Sync, entity: str) -> dict[str, tuple[int, Any]]:
+        """attribute -> (field id, value) of the entity's changed fields."""
+        found = {}
+        for name, value in sync.changes.items():
+            if name.startswith("field:"):
+                ref = sync.settings.field(name[6:])
+                if ref.entity == entity:
+                    found[name] = (ref.field_id, value)
+        return found
+
+    # --- the record -----------------------------------------------------------------------------
+
+    def record(self, attempt: Attempt) -> Sequence[Verdict]:
+        sync: Sync = attempt.payload
+        mirror = DealMirror.objects.select_for_update().get(id=sync.mirror.id)
+        mirror.contact_id, mirror.deal_id = sync.contact_id, sync.deal_id
+        mirror.confirmed = {**mirror.confirmed, **sync.mirror.confirmed}
+        for name in sync.done:
+            if name not in CREATES:
+                mirror.confirmed[name] = sync.changes[name]
+        mirror.save(update_fields=["contact_id", "deal_id", "confirmed"])
+        for name, proof in sync.done.items():
+            self._confirm(sync.deliveries[name], proof, sync.deal_id)
+        if attempt.error is None:
+            connection_succeeded(sync.mirror.connection)
+            return [DONE]
+        return [self._failed(sync, attempt.error, attempt.tasks[0])]
+
+    def _confirm(self, delivery: Delivery, proof: dict[str, Any], deal_id: str) -> None:
+        delivery.state = Delivery.State.CONFIRMED
+        delivery.target = deal_id
+        delivery.external_id = str(proof.get("deal_id") or proof.get("contact_id") or "")
+        delivery.proof = proof
+        delivery.finished_at = clock.now()
+        delivery.error_code = delivery.error_text = ""
+        delivery.save()
+
+    def _failed(self, sync: Sync, error: ArriwaError, task: Claimed) -> Verdict:
+        open_ids = [d.id for name, d in sync.deliveries.items() if name not in sync.done]
+        in_doubt = error.disposition is Disposition.RESOLVE
+        dead = error.disposition is Disposition.DEAD
+        values: dict[str, Any] = {
+            "error_code": (getattr(error, "platform_code", None) or error.code)[:64],
+            "error_text": redact_text(error.message)[:400],
+        }
+        if dead:
+            values |= {"state": Delivery.State.DEAD, "finished_at": clock.now()}
+        elif not in_doubt and not sync.in_doubt:
+            values |= {"state": Delivery.State.PENDING, "started_at": None}
+        Delivery.objects.filter(id__in=open_ids).update(**values)
+        if dead:
+            return Verdict(Outcome.DEAD)
+        if error.disposition is Disposition.PAUSE_CONNECTION:
+            connection_pause(sync.mirror.connection, error)
+            return Verdict(Outcome.HOLD)
+        if in_doubt and not sync.deal_id:
+            return Verdict(Outcome.RETRY, delay=django_settings.KOMMO_LAG_SECONDS)
+        if in_doubt:
+            return Verdict(Outcome.RETRY, delay=backoff(task.attempts))
+        return after_transient(error, task)
+
+
+def deal_name(person: str, conversation: UUID) -> str:
+    """A name that people know and that is found again: "Ana · WhatsApp 1f3a9c02"."""
+    return f"{person or 'Lead'} · WhatsApp {conversation.hex[:8]}"
+
+
+def _mark_started(deliveries: list[Delivery]) -> None:
+    for delivery in deliveries:
+        delivery.state = Delivery.State.STARTED
+        delivery.started_at = delivery.started_at or clock.now()
+        delivery.attempts += 1
+    Delivery.objects.bulk_update(deliveries, ["state", "started_at", "attempts"])
+
+
+def _price(value: Any) -> int | None:
+    """Whole units of the account's currency from [minor units, currency]."""
+    return None if value is None else int(minor_to_major(value[0], value[1]))
+
+
+def _action(name: str, value: Any, connection: Connection) -> str:
+    if name == "stage":
+        return f"stage {connection.config.get('stage_names', {}).get(value, value)}"
+    if name.startswith("tag:"):
+        return f"{'set' if value else 'remove'} tag {name[4:]}"
+    if name.startswith("field:"):
+        return f"field {name[6:]}"
+    return {"contact": "create contact", "deal": "create deal", "price": "price"}[name]
+
+
+def _business_key(name: str, value: Any) -> str:
+    if name == "stage":
+        return f"stage:{value}"
+    if name.startswith("tag:"):
+        return f"{name}:{'set' if value else 'removed'}"
+    if name.startswith("field:"):
+        return f"{name}={value}"
+    return name
+
+
+register_effect(DealEffect())

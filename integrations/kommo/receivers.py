@@ -1,0 +1,54 @@
+"""What the CRM should show changes the mirror, and a poke asks for a look (design, decision 7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.dispatch import receiver
+
+from arriwa.outbox.enqueue import task_enqueue
+from integrations.base.deliveries import connection_for
+from integrations.kommo.effects import KIND
+from integrations.models import DealMirror
+from subscribers import signals
+from subscribers.conversation.types import UpdateDeal
+from subscribers.models import Conversation
+
+PLATFORM = "kommo"
+
+
+@receiver(signals.deal_changed)
+def deal_changed(sender: Any, conversation: Conversation, update: UpdateDeal, **kwargs: Any) -> None:
+    """Sets what is desired; the caller holds the conversation's lock."""
+    connection = connection_for(conversation, PLATFORM)
+    if connection is None:
+        return
+    mirror, created = DealMirror.objects.get_or_create(
+        conversation=conversation, defaults={"connection": connection}
+    )
+    changed = {name: value for name, value in wishes(update).items() if mirror.desired.get(name) != value}
+    if not changed and not created:
+        return
+    for name, value in changed.items():
+        mirror.desired[name] = value
+        mirror.versions[name] = mirror.versions.get(name, 0) + 1
+    mirror.save(update_fields=["desired", "versions"])
+    task_enqueue(
+        kind=KIND,
+        subject=mirror.id,
+        connection=connection.id,
+        lane=f"crm:{mirror.id}",
+        rate_keys=(f"kommo:account:{connection.account}",),
+    )
+
+
+def wishes(update: UpdateDeal) -> dict[str, Any]:
+    """The update as attributes of the mirror."""
+    found: dict[str, Any] = {f"field:{key}": value for key, value in update.fields.items()}
+    found |= {f"tag:{tag}": True for tag in update.tags_add}
+    found |= {f"tag:{tag}": False for tag in update.tags_remove}
+    if update.stage:
+        found["stage"] = update.stage
+    if update.price_minor is not None:
+        found["price"] = [update.price_minor, update.currency]
+    return found

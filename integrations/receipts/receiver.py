@@ -1,0 +1,234 @@
+"""The hook receiver: a small WSGI callable before Django (design 3; stack: one statement, no ORM).
+
+POST /hooks/<platform>/<route key>/ → route → verify the raw bytes → store, sealed → 2xx, empty body.
+Answers: unknown route 404; wrong or missing signature 401; over 4 MiB 413; database away 503.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from django.conf import settings
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from arriwa.common import clock, sealing
+from arriwa.outbox import wakeup
+from arriwa.outbox.session import connection_parameters
+from integrations.base.hooks import HookHandler
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "/hooks/"
+ROUTE_SECONDS = 30.0
+UNKNOWN_SECONDS = 5.0
+#: Unknown keys remembered at most, so that guessing does not fill the memory.
+UNKNOWN_LIMIT = 10_000
+
+_ROUTE = """
+SELECT r.id, r.organization_id, o.schema_name, r.workspace_uuid, r.connection_uuid, r.secrets_sealed
+FROM public.tenants_hookroute r JOIN public.tenants_organization o ON o.id = r.organization_id
+WHERE r.platform = %s AND r.key = %s AND r.active
+"""
+#: The receiver's one statement; bin/bench gives the same to pgbench.
+STORE = """
+INSERT INTO public.receipts_receipt
+    (uid, platform, schema_name, workspace_uuid, connection_uuid, received_at, available_at, attempts,
+     done, body_sealed)
+VALUES (%s, %s, %s, %s, %s, %s, %s, 0, 0, %s)
+"""
+
+StartResponse = Callable[..., Any]
+Environ = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A hook route as the receiver keeps it."""
+
+    organization: UUID
+    schema_name: str
+    workspace: UUID
+    connection: UUID
+    secrets: tuple[str, ...]
+
+
+class Counters:
+    """How hooks were answered since the process began; read by /metrics."""
+
+    def __init__(self) -> None:
+        self.by_status: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def count(self, status: int) -> None:
+        """One more answer with `status`."""
+        with self._lock:
+            self.by_status[status] = self.by_status.get(status, 0) + 1
+
+
+counters = Counters()
+_REASONS = {
+    200: "200 OK",
+    401: "401 Unauthorized",
+    404: "404 Not Found",
+    405: "405 Method Not Allowed",
+    411: "411 Length Required",
+    413: "413 Content Too Large",
+    503: "503 Service Unavailable",
+}
+
+
+def hook_handler(platform: str) -> HookHandler | None:
+    """The adapter's `webhooks` module, None for a platform that sends us none."""
+    if f"integrations.{platform}" not in settings.PLATFORMS:
+        return None
+    try:
+        module: Any = import_module(f"integrations.{platform}.webhooks")
+    except ModuleNotFoundError:
+        return None
+    return module if hasattr(module, "verify") else None  # type: ignore[no-any-return]
+
+
+class Receiver:
+    """Serves /hooks/; everything else goes to the wrapped WSGI application."""
+
+    def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
+        self._application = application
+        self._routes: dict[tuple[str, str], tuple[float, Route]] = {}
+        self._unknown: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._handlers = {
+            name.rpartition(".")[2]: hook_handler(name.rpartition(".")[2]) for name in settings.PLATFORMS
+        }
+        self._pool: ConnectionPool[Any] | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith(PREFIX):
+            return self._application(environ, start_response)
+        status = self._serve(environ, path)
+        counters.count(status)
+        # An empty body: Gupshup relays any other to the person (reference gupshup 3.1).
+        headers = [("Content-Length", "0")]
+        if status == 503:
+            headers.append(("Retry-After", "5"))
+        start_response(_REASONS[status], headers)
+        return [b""]
+
+    def _serve(self, environ: Environ, path: str) -> int:
+        platform, _, key = path.removeprefix(PREFIX).strip("/").partition("/")
+        handler = self._handlers.get(platform)
+        if handler is None or not key or "/" in key:
+            return 404
+        if environ["REQUEST_METHOD"] != "POST":
+            return 405
+        try:
+            route = self._route(platform, key)
+            if route is None:
+                return 404
+            raw = _read_body(environ)
+            if raw is None:
+                return 413
+            headers = _headers(environ)
+            if not handler.verify(raw, headers, route.secrets, time.time()):
+                route = self._route(platform, key, fresh=True)
+                if route is None:
+                    return 404
+                if not handler.verify(raw, headers, route.secrets, time.time()):
+                    return 401
+            self._store(platform, route, raw)
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            logger.warning("hooks: the database is away (%s)", type(error).__name__)
+            return 503
+        wakeup.poke(wakeup.RECEIPTS)
+        return 200
+
+    def _connections(self) -> ConnectionPool[Any]:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ConnectionPool(
+                    kwargs={**connection_parameters(), "autocommit": True, "prepare_threshold": 1},
+                    min_size=1,
+                    max_size=8,
+                    timeout=5,
+                    max_lifetime=600,
+                    check=None,
+                    open=True,
+                    name="hooks",
+                )
+            return self._pool
+
+    def _route(self, platform: str, key: str, *, fresh: bool = False) -> Route | None:
+        now = time.monotonic()
+        cached = self._routes.get((platform, key))
+        if cached is not None and not fresh and now - cached[0] < ROUTE_SECONDS:
+            return cached[1]
+        if now - self._unknown.get((platform, key), -UNKNOWN_SECONDS) < UNKNOWN_SECONDS:
+            return None
+        with self._connections().connection() as connection:
+            row = connection.execute(_ROUTE, (platform, key)).fetchone()
+        if row is None:
+            self._routes.pop((platform, key), None)
+            self._unknown[platform, key] = now
+            while len(self._unknown) > UNKNOWN_LIMIT:
+                self._unknown.popitem(last=False)
+            return None
+        identity, organization, schema_name, workspace, connection_uuid, sealed = row
+        opened = sealing.unseal_json(sealed, organization=organization, row=f"hook_route:{identity}")
+        route = Route(organization, schema_name, workspace, connection_uuid, tuple(opened))
+        self._routes[platform, key] = (now, route)
+        return route
+
+    def _store(self, platform: str, route: Route, raw: bytes) -> None:
+        uid = uuid4()
+        sealed = sealing.seal(raw, organization=route.organization, row=f"receipt:{uid}")
+        values = (
+            uid,
+            platform,
+            route.schema_name,
+            route.workspace,
+            route.connection,
+            clock.now(),
+            datetime.now(UTC),
+            sealed,
+        )
+        pool = self._connections()
+        for attempt in range(3):
+            with pool.connection() as connection:
+                try:
+                    connection.execute(STORE, values)
+                    return
+                except (psycopg.OperationalError, psycopg.InterfaceError):
+                    # A pooled connection may be dead since the server restarted; a fresh one tells.
+                    if attempt == 2 or not connection.broken:
+                        raise
+
+
+def _read_body(environ: Environ) -> bytes | None:
+    """The raw body, None when it is larger than the limit."""
+    limit = settings.HOOK_BODY_LIMIT
+    try:
+        length = int(environ.get("CONTENT_LENGTH") or -1)
+    except ValueError:
+        length = -1
+    if length > limit:
+        return None
+    raw: bytes = environ["wsgi.input"].read(length if length >= 0 else limit + 1)
+    return None if len(raw) > limit else raw
+
+
+def _headers(environ: Environ) -> dict[str, str]:
+    return {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }

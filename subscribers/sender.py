@@ -1,0 +1,91 @@
+"""The one sender that every message to a person passes: window and consent (R3, L22).
+
+`outgoing` is asked again before each attempt, so that a window that closed meanwhile is seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+
+from subscribers import signals
+from subscribers.content import Content, Template, from_json, to_json
+from subscribers.conversation.types import Send
+from subscribers.models import Conversation, Message
+from subscribers.playbook.document import Playbook, TemplateRef
+from subscribers.selectors import playbook_content
+
+WINDOW = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What may go out now."""
+
+    content: Content
+    #: Name of the template that stands in for the content, "" when the content itself goes.
+    template: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Why nothing may go out, in words."""
+
+    reason: str
+
+
+def message_queue(*, conversation: Conversation, send: Send, at: datetime, about: dict[str, Any]) -> Message:
+    """Records a message to be sent and lets the channel know. Runs in the decision's transaction."""
+    content = to_json(send.content)
+    message = Message.objects.create(
+        conversation=conversation,
+        direction=Message.Direction.OUT,
+        kind=content["type"],
+        purpose=send.purpose,
+        content=content,
+        params=list(send.params),
+        about=about,
+        created_at=at,
+    )
+    signals.message_queued.send(sender=Message, message=message, conversation=conversation)
+    return message
+
+
+def window_open(conversation: Conversation, now: datetime) -> bool:
+    """Whether free-form messages are allowed: 24 h since the person's last message, less a margin."""
+    margin = timedelta(seconds=settings.WINDOW_MARGIN_SECONDS)
+    return now < conversation.last_inbound_at + WINDOW - margin
+
+
+def outgoing(message: Message, *, now: datetime) -> Outgoing | Withheld:
+    """What of `message` may go out at `now`: itself, its template, or nothing (R3).
+
+    Needs `message.conversation.subscriber` loaded.
+    """
+    conversation = message.conversation
+    if conversation.subscriber.opted_out_at is not None:
+        return Withheld("The person opted out of messages.")
+    content = from_json(message.content)
+    if isinstance(content, Template):
+        return Outgoing(content, template=content.name)
+    if window_open(conversation, now) and not message.window_refused:
+        return Outgoing(content)
+    playbook = playbook_content(conversation.playbook_id)
+    reference = template_for(playbook, message.purpose)
+    language = conversation.subscriber.language
+    if reference is None or language not in reference.names:
+        return Withheld(f"WhatsApp's 24 h window is closed and no template is mapped to {message.purpose}.")
+    template = Template(
+        name=reference.names[language],
+        language=reference.languages[language],
+        params=tuple(message.params),
+    )
+    return Outgoing(template, template=template.name)
+
+
+def template_for(playbook: Playbook, purpose: str) -> TemplateRef | None:
+    """The template mapped to a purpose; "question:niche" falls back to "question"."""
+    return playbook.templates.get(purpose) or playbook.templates.get(purpose.partition(":")[0])

@@ -1,0 +1,1 @@
+"""What changes the domain's facts. Every function runs in the organization's schema."""
