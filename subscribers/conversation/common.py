@@ -67,7 +67,7 @@ def hush(decision: Decision, facts: Facts) -> Decision:
     kept = tuple(command for command in decision.commands if not _is_hushed(command, facts))
     snapshot = replace(decision.snapshot, owed=decision.snapshot.owed or called_for)
     reason = decision.reason if why in decision.reason else f"{decision.reason} {why}"
-    return replace(decision, snapshot=snapshot, reason=reason, commands=kept, timers=())
+    return replace(decision, snapshot=snapshot, reason=reason, commands=kept)
 
 
 def pay_debt(snapshot: Snapshot, facts: Facts) -> Decision | None:

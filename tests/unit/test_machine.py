@@ -20,6 +20,8 @@ from subscribers.conversation.types import (
     Ordered,
     Paid,
     Said,
+    Segment,
+    Send,
     Snapshot,
     StartAgent,
     State,
@@ -366,6 +368,25 @@ def test_a_cart_before_the_last_question_opens_no_order():
     assert world.snapshot.question == 0
 
 
+def test_a_second_noise_answer_does_not_tag_again():
+    world = started()
+    write(world, "бла", "noise")
+    write(world, "бла", "noise")
+    assert world.tag_log == ["+trash"]
+    assert not [command for command in world.last.commands if isinstance(command, UpdateDeal)]
+
+
+def test_the_timer_of_an_earlier_turn_judges_nothing():
+    world = started()
+    old = world.snapshot.turn
+    write(world, "бла", "noise")
+    world.take(Said("у меня"))
+    before = world.snapshot
+    decision = world.take(FellSilent(old))
+    assert (decision.snapshot, decision.commands) == (before, ())
+    assert "stale" in decision.reason
+
+
 # --- offer and sale -----------------------------------------------------------------------------
 
 
@@ -462,6 +483,21 @@ def test_a_second_payment_of_the_same_order_changes_nothing():
     assert (decision.snapshot, decision.records, decision.commands) == (before, (), ())
 
 
+def test_a_link_that_is_ready_twice_is_sent_once():
+    world = ordered()
+    for _ in range(2):
+        world.take(LinkReady("order-1", "https://pay.example/1"))
+    assert [send.purpose for send in world.sent].count("payment_link") == 1
+
+
+def test_the_deal_is_updated_before_the_lead_is_told():
+    world = started()
+    decision = world.take(Chose(option_id(0, "school", 1)))
+    kinds = [type(command) for command in decision.commands]
+    assert kinds.index(UpdateDeal) < kinds.index(Send)
+    assert kinds.index(Segment) < kinds.index(Send)
+
+
 def test_a_link_that_is_ready_after_the_payment_is_not_sent():
     world = ordered()
     world.take(Paid("order-1", 90000, "USD"))
@@ -548,9 +584,11 @@ def test_a_silent_bot_owes_cards_link_and_receipt():
     held = {"human_holds": True}
     for value in ("school", "1000_3000", "instagram", "now"):
         world.take(Chose(option_id(world.snapshot.question, value, 1)), **held)
+    assert world.snapshot.owed
     world.take(Said("ну?"))
     assert world.sent[-1].purpose == "cards"
     world.take(Ordered(("course-start",)), **held)
+    assert not world.snapshot.owed, "the link does not exist yet"
     world.take(LinkReady("order-1", "https://pay.example/1"), **held)
     world.take(Said("где ссылка?"))
     assert world.sent[-1].purpose == "payment_link"
@@ -558,6 +596,14 @@ def test_a_silent_bot_owes_cards_link_and_receipt():
     assert world.stage == "paid"
     world.take(Said("оплатил"))
     assert world.sent[-1].purpose == "receipt"
+
+
+def test_an_order_settles_owed_cards():
+    world = started()
+    for value in ("school", "1000_3000", "instagram", "now"):
+        world.take(Chose(option_id(world.snapshot.question, value, 1)), human_holds=True)
+    world.take(Ordered(("course-start",)))
+    assert not world.snapshot.owed
 
 
 def test_texts_to_a_human_are_not_judged_and_end_a_running_judgement():
