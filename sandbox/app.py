@@ -10,18 +10,13 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from sandbox import gupshup, meta, phone, stripe
+from sandbox import flowise, gupshup, kommo, meta, phone, stripe
 from sandbox.control import add_control, control_errors
 from sandbox.core import World
 from sandbox.demo import add_demo
 from sandbox.payment_page import add_payment_page
 from sandbox.stripe_pay import Payments
 from sandbox.whatsapp import Network
-
-try:
-    from sandbox import flowise, kommo
-except ImportError:
-    flowise = kommo = None
 
 ACCOUNTS = Path(__file__).parent / "accounts.json"
 #: Platforms give up on a slow hook after about ten seconds (gupshup_whatsapp.md 3.1).
@@ -45,11 +40,9 @@ def build(accounts: dict[str, Any], product_url: str = "", product_token: str = 
     add_payment_page(app, payments)
     app.add_subapp("/gupshup", gupshup.create(world, network))
     app.add_subapp("/graph", meta.create(world))
-    if kommo:
-        app.add_subapp("/kommo", kommo.create(world))
+    app.add_subapp("/kommo", kommo.create(world))
     app.add_subapp("/stripe", stripe.create(world, payments))
-    if flowise:
-        app.add_subapp("/flowise", flowise.create(world))
+    app.add_subapp("/flowise", flowise.create(world))
     app.add_subapp("/phone", phone.create(world, network, payments))
     return app
 

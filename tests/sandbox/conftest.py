@@ -5,8 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+# helpers beside the tests are imported by their bare name
+sys.path.insert(0, str(Path(__file__).parent))
+
 from sandbox_client import ROOT, Client, Listener
 
 

@@ -102,6 +102,7 @@ def test_a_hook_refused_for_the_moment_comes_again(sandbox: Client, listener: Li
 
 def test_replay_sends_the_log_again_in_the_order_asked(sandbox: Client, listener: Listener) -> None:
     sandbox.subscribe(listener.url + "/gs", modes="MESSAGE")
+    wait_for(lambda: listener.hooks)
     for text in ("one", "two", "three"):
         sandbox.act("send", text=text)
         wait_for(lambda wanted=text: any(wanted in str(body) for body in listener.json("/gs")))
