@@ -129,8 +129,10 @@ def wait(supervisor: Supervisor, title: str) -> None:
 def sandbox_process(addresses: Addresses, kept: Secrets) -> Process:
     """The fakes of all platforms and the lead's phone."""
     argv = [sys.executable, "-m", "sandbox", "--host", LOOPBACK, "--port", str(addresses.sandbox_port)]
-    argv += ["--product-url", addresses.web, "--product-token", kept.api_token]
-    return Process("sandbox", argv, base_environment(), listening(f"{addresses.sandbox}/"), REPOSITORY)
+    argv += ["--product-url", addresses.web]
+    # Not as an argument: every account of the machine can list those.
+    environment = base_environment() | {"SANDBOX_PRODUCT_TOKEN": kept.api_token}
+    return Process("sandbox", argv, environment, listening(f"{addresses.sandbox}/"), REPOSITORY)
 
 
 def product_processes(addresses: Addresses, environment: dict[str, str]) -> list[Process]:

@@ -10,8 +10,6 @@ import argparse
 import dataclasses
 import json
 import os
-import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,11 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
-from arriwa.ops.account import can_enter, give, server_account
-from arriwa.ops.binaries import find_binaries, major_version, reachable
+from arriwa.ops.account import can_enter, server_account
+from arriwa.ops.binaries import find_binaries, reachable
+from arriwa.ops.cluster_files import clear_stale_pid, initialize, socket_folder
 from arriwa.ops.database import ensure_database, install_pgmq
 from arriwa.ops.errors import OpsError
-from arriwa.ops.folders import REPOSITORY, short_hash
+from arriwa.ops.folders import REPOSITORY
 from arriwa.ops.leases import FileLock, exclusive, held
 from arriwa.ops.ports import free_port
 from arriwa.ops.shepherd import READY, Flock, postmaster_lines, server_environment
@@ -32,8 +31,6 @@ from arriwa.ops.shepherd import READY, Flock, postmaster_lines, server_environme
 __all__ = ["DURABLE", "FAST", "Cluster", "ensure_database", "install_pgmq"]
 
 OWNER = "arriwa"
-#: sun_path holds 108 bytes; `/.s.PGSQL.65535` comes after the folder's name.
-LONGEST_SOCKET_FOLDER = 80
 PREFERRED_PORT = 54320
 
 _COMMON = {
@@ -202,10 +199,11 @@ class Cluster:
         return False
 
     def _launch(self) -> None:
+        durable = self.settings.get("fsync") != "off"
         binaries = reachable(find_binaries(), self._account, self.root)
-        self._clear_stale_pid()
-        self._initialize(binaries)
-        sockets = self._socket_folder_to_use()
+        clear_stale_pid(self.data)
+        initialize(self.root, self.data, binaries, self._account, OWNER, sync=durable)
+        sockets = socket_folder(self.root, self._account)
         last_port = self.root / "port"
         preferred = int(last_port.read_text()) if last_port.exists() else PREFERRED_PORT
         flock = Flock(
@@ -236,99 +234,6 @@ class Cluster:
         if outcome != READY:
             raise OpsError(f"PostgreSQL did not start in {self.root}: {outcome}")
         last_port.write_text(str(self.port))
-
-    def _clear_stale_pid(self) -> None:
-        """Remove the postmaster.pid of a server that was killed; wait for one that is still ending.
-
-        After a crash the number may belong to another program, and PostgreSQL would refuse to start.
-        """
-        deadline = time.monotonic() + 20
-        while lines := postmaster_lines(self.data):
-            if not self._is_our_server(lines[0]):
-                (self.data / "postmaster.pid").unlink(missing_ok=True)
-                return
-            if time.monotonic() > deadline:
-                raise OpsError(
-                    f"Somebody else's PostgreSQL (process {lines[0]}) uses {self.data}; stop it first."
-                )
-            time.sleep(0.05)
-
-    def _is_our_server(self, pid: str) -> bool:
-        proc = Path("/proc")
-        if (proc / "self").exists():
-            try:
-                shown = (proc / pid.strip() / "cmdline").read_text()
-            except OSError:
-                return False
-        else:
-            command = ["ps", "-ww", "-o", "args=", "-p", pid.strip()]
-            shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-        return str(self.data) in shown
-
-    def _initialize(self, binaries: Path) -> None:
-        version = self.data / "PG_VERSION"
-        if version.exists():
-            made_by, ours = version.read_text().strip(), major_version(binaries)
-            if ours and made_by != ours:
-                raise OpsError(
-                    f"{self.data} was made by PostgreSQL {made_by}, but {binaries} is version {ours};"
-                    f" set ARRIWA_PG_BIN to version {made_by}, or move the folder away."
-                )
-            return
-        password = self.root / "password"
-        password.touch(mode=0o600)
-        password.write_text(secrets.token_urlsafe(24))
-        # initdb fills the folder last to first; a broken attempt is begun again.
-        shutil.rmtree(self.data, ignore_errors=True)
-        self.data.mkdir(mode=0o700)
-        given = self.root / "password.initdb"
-        shutil.copy(password, given)
-        try:
-            give(self.data, self._account)
-            give(given, self._account)
-            self._run_initdb(binaries, given)
-        finally:
-            given.unlink(missing_ok=True)
-
-    def _run_initdb(self, binaries: Path, password: Path) -> None:
-        argv = [str(binaries / "initdb"), "-D", str(self.data), "-U", OWNER, "-E", "UTF8", "--locale=C.UTF-8"]
-        # The socket's folder is closed to others, the loopback port is not.
-        argv += [
-            "--auth-local=trust",
-            "--auth-host=scram-sha-256",
-            f"--pwfile={password}",
-            "--no-instructions",
-        ]
-        if self.settings.get("fsync") == "off":
-            argv.append("--no-sync")
-        account = self._account
-        result = subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            cwd=self.root,
-            env=server_environment(str(self.root)),
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-            check=False,
-        )
-        if result.returncode != 0:
-            reason = result.stderr.strip().splitlines()
-            raise OpsError(f"A new database could not be made in {self.data}: {' '.join(reason[-3:])}")
-
-    def _socket_folder_to_use(self) -> Path:
-        folder = self.root / "socket"
-        if len(str(folder)) > LONGEST_SOCKET_FOLDER:
-            folder = Path("/tmp") / f"arriwa-{os.geteuid()}-{short_hash(str(self.root))}-socket"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        owners = {os.geteuid(), self._account.uid if self._account else os.geteuid()}
-        if folder.is_symlink() or folder.stat().st_uid not in owners:
-            raise OpsError(
-                f"{folder} belongs to another account; remove it, or choose a shorter ARRIWA_DATA_DIR."
-            )
-        give(folder, self._account)
-        return folder
 
     def _await_end(self, shepherd: int | None) -> None:
         deadline = time.monotonic() + 45
