@@ -240,7 +240,7 @@ class DealEffect:
         fields = {n: p for n, p in self._fields(sync, "contacts").items() if n not in sync.done}
         if not fields:
             return
-        body = payloads.contact_patch_body({ref: value for ref, value in fields.values()})
+        body = payloads.contact_patch_body(fields={ref: value for ref, value in fields.values()})
         patched = client.contact_patch(int(sync.contact_id), body)
         proof = {
             "contact_id": patched.id,
