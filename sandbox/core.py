@@ -211,6 +211,7 @@ class World:
         answers: list[dict[str, Any]] = []
         entry = {
             "platform": platform,
+            "at": time.time(),
             "url": url,
             "body": body.decode(),
             "headers": headers,
