@@ -31,11 +31,14 @@ def wait_for(look: Callable[[], Found], seconds: float = 5.0) -> Found:
 
 
 class Listener:
-    """An HTTP server that keeps every POST as {path, headers, body} and answers `status`."""
+    """An HTTP server that keeps every POST as {path, headers, body}; answers `status` or, to GET, `pages`."""
 
     def __init__(self) -> None:
         self.hooks: list[dict[str, Any]] = []
         self.status = 200
+        #: path with query -> JSON that a GET answers; headers of each are kept in `asked`
+        self.pages: dict[str, Any] = {}
+        self.asked: list[dict[str, str]] = []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -47,6 +50,15 @@ class Listener:
                 self.send_response(outer.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            def do_GET(self) -> None:
+                outer.asked.append(dict(self.headers))
+                page = json.dumps(outer.pages.get(self.path, {})).encode()
+                self.send_response(200 if self.path in outer.pages else 404)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(page)))
+                self.end_headers()
+                self.wfile.write(page)
 
             def log_message(self, *args: Any) -> None:
                 """Quiet."""

@@ -164,4 +164,26 @@ def test_the_ledger_says_when_the_product_cannot_be_reached(sandbox: Client, lis
     assert sandbox.get("/ledger/77010001122").json() == {"state": "unconfigured"}
     sandbox.post("/_product", {"url": "http://127.0.0.1:9", "token": "t"})
     assert sandbox.get("/ledger/77010001122").json()["state"] == "unreachable"
+    sandbox.post("/_product", {"url": listener.url, "token": "t"})
+    assert sandbox.get("/ledger/77010001122").json() == {"state": "unreachable", "detail": "HTTP 404"}
     sandbox.post("/_product", {"url": "", "token": ""})
+
+
+def test_the_ledger_is_the_products_answer_asked_with_its_token(sandbox: Client, listener: Listener) -> None:
+    rows = [{"at": "2026-11-23T10:00:00Z", "kind": "fact", "title": "First message"}]
+    base = "/api/v1/subscribers/"
+    listener.pages[f"{base}?phone=77010001122"] = {"subscribers": [{"uuid": "u-1"}], "total": 1}
+    listener.pages[f"{base}?phone=77019999999"] = {"subscribers": [], "total": 0}
+    listener.pages[f"{base}u-1/ledger/"] = {"rows": rows, "subscriber": {"uuid": "u-1"}}
+    sandbox.post("/_product", {"url": listener.url + "/", "token": "s3cret"})
+    found, none = sandbox.get("/ledger/77010001122").json(), sandbox.get("/ledger/77019999999").json()
+    sandbox.post("/_product", {"url": "", "token": ""})
+    assert (found["state"], found["rows"], none) == ("ok", rows, {"state": "no_lead"})
+    assert {one["Authorization"] for one in listener.asked} == {"Bearer s3cret"}
+
+
+def test_the_page_shows_ads_and_no_secrets(sandbox: Client) -> None:
+    assert 'src="/static/main.js"' in sandbox.get("/").text
+    told = sandbox.get("/demo/accounts").text
+    assert sandbox.demo["meta"]["ads"][0]["id"] in told
+    assert sandbox.demo["gupshup"]["token"] not in told
