@@ -137,7 +137,7 @@ def sandbox_process(addresses: Addresses, kept: Secrets) -> Process:
 
 def product_processes(addresses: Addresses, environment: dict[str, str]) -> list[Process]:
     """Web, relay, worker and beat."""
-    celery = [str(BIN / "celery"), "-A", "arriwa"]
+    celery = [str(BIN / "celery"), "--quiet", "-A", "arriwa"]
     web = [str(BIN / "granian"), "--interface", "wsgi", "arriwa.wsgi:application", "--host", LOOPBACK]
     web += ["--port", str(addresses.web_port), "--workers", "2", "--blocking-threads", "4", "--no-ws"]
     web += ["--log-level", "warning"]
