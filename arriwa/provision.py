@@ -32,16 +32,19 @@ class Provisioned:
     connections: dict[str, Connection]
 
 
-def provision(*, name: str, page_id: str, accounts: dict[str, Any]) -> Provisioned:
+def provision(
+    *, name: str, page_id: str, accounts: dict[str, Any], playbook: dict[str, Any] | None = None
+) -> Provisioned:
     """Makes or renews the organization of a Page with the accounts of every platform.
 
-    `accounts`: platform → ids and tokens, as in sandbox/accounts.json. Running it again reconnects.
+    `accounts`: platform → ids and tokens, as in sandbox/accounts.json; `playbook`: what differs from
+    the default document. Running it again reconnects.
     """
     organization = organization_create(name=name, page_id=page_id)
     meta = accounts["meta"]
     workspace = workspace_create(organization=organization, name=name, business_id=str(meta["business_id"]))
-    document = default_document() | {"catalog_id": str(meta["catalog_id"])}
-    playbook = parse(document)
+    document = default_document() | {"catalog_id": str(meta["catalog_id"])} | (playbook or {})
+    parsed = parse(document)
     with schema_context(organization.schema_name):
         playbook_publish(workspace=workspace, document=document)
         connections = {
@@ -60,14 +63,14 @@ def provision(*, name: str, page_id: str, accounts: dict[str, Any]) -> Provision
                     )
                 },
                 secrets={"token": meta["token"], "app_secret": meta["app_secret"]},
-                playbook=playbook,
+                playbook=parsed,
             ),
             "kommo": kommo_connect(
                 workspace=workspace,
                 subdomain=accounts["kommo"]["subdomain"],
                 account_id=accounts["kommo"]["account_id"],
                 token=accounts["kommo"]["token"],
-                playbook=playbook,
+                playbook=parsed,
             ),
             "stripe": stripe_connect(
                 organization=organization,

@@ -36,6 +36,7 @@ def add_control(app: web.Application, world: World, network: Network) -> None:
     route.add_get("/_received", control.received)
     route.add_get("/_state", control.state)
     route.add_get("/_hooks", control.hooks)
+    route.add_get("/_pending", control.pending)
     route.add_post("/_hooks/replay", control.replay)
     route.add_get("/_faults", control.faults)
     route.add_post("/_faults", control.add_faults)
@@ -73,6 +74,10 @@ class Control:
         if platform not in self.world.states:
             raise Wrong(f"No state for {platform!r}; known: {', '.join(self.world.states)}")
         return web.json_response(self.world.states[platform]())
+
+    async def pending(self, _request: web.Request) -> web.Response:
+        """How many hooks and other background works are still under way."""
+        return web.json_response({"pending": len(self.world.tasks)})
 
     async def hooks(self, request: web.Request) -> web.Response:
         """?platform=: outgoing hooks in order, each with its body, headers and answers."""

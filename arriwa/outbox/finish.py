@@ -50,7 +50,7 @@ def tasks_finish(
     now = real_now()
     gone: list[Claimed] = []
     with db.cursor() as cursor:
-        for task, verdict in zip(tasks, verdicts, strict=True):
+        for verdict in verdicts:
             for key in verdict.block_keys:
                 cursor.execute(_BLOCK, (key, now, now + timedelta(seconds=verdict.delay)))
         laned = any(task.lane for task in tasks)

@@ -152,6 +152,13 @@ class Receiver:
         wakeup.poke(wakeup.RECEIPTS)
         return 200
 
+    def close(self) -> None:
+        """Ends the pool; for tests and orderly stops."""
+        with self._lock:
+            if self._pool is not None:
+                self._pool.close()
+                self._pool = None
+
     def _connections(self) -> ConnectionPool[Any]:
         with self._lock:
             if self._pool is None:

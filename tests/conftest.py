@@ -1,0 +1,138 @@
+"""Shared fixtures: a real database, a real sandbox, two organizations (design 7).
+
+Tests that need them ask for `demo`; each uses a phone of its own, commits for real and cleans nothing
+up. The second organization holds look-alike data and is compared after every such test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from tests import environment
+from tests.support.sandbox import ROOT, Phone, Sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """The platforms, one process per test process."""
+    process = Sandbox(environment.SANDBOX_PORT)
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def database(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """The migrated test database, open for the whole session: these tests commit.
+
+    Made here, because pytest-django makes one only for tests that carry its mark.
+    """
+    from django.test.utils import setup_databases, teardown_databases
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_arriwa_{worker or 'main'}"
+    connection.settings_dict.setdefault("TEST", {})["NAME"] = f"test_arriwa_{worker or 'main'}"
+    with django_db_blocker.unblock():
+        old = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
+        yield
+        _end_sessions()
+        teardown_databases(old, verbosity=0)
+
+
+def _end_sessions() -> None:
+    """Claim sessions and wake-ups of threads that are gone would keep the database from being dropped."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def hooks(database: None) -> Iterator[str]:
+    """The hook receiver over HTTP; yields its base URL."""
+    from arriwa.outbox import wakeup
+    from integrations.receipts.receiver import Receiver
+    from tests.support.receiver import nothing_else, serve
+
+    wakeup.listen_here(lambda topic: None)
+    receiver = Receiver(nothing_else)
+    server = serve(receiver, environment.HOOK_PORT)
+    yield environment.HOOK_URL
+    server.shutdown()
+    server.server_close()
+    receiver.close()
+
+
+@dataclass(frozen=True)
+class Organizations:
+    """What `provision` made for each account of accounts.json."""
+
+    demo: Any
+    other: Any
+
+
+@pytest.fixture(scope="session")
+def organizations(database: None, hooks: str, sandbox: Sandbox) -> Organizations:
+    """Two organizations with look-alike accounts, and a look-alike lead in the second."""
+    from arriwa.provision import provision
+    from tests.support.settle import settle
+
+    accounts = json.loads((ROOT / "sandbox" / "accounts.json").read_text())
+    for account in accounts.values():
+        sandbox.post("/gupshup/_settings", {"app_id": account["gupshup"]["app_id"], "delay": 0.005})
+    sandbox.post("/kommo/_settings", {"lag": 0.2, "rate": 1000})
+    quick = {"silence_seconds": 0.05, "silence_limit_seconds": 0.2}
+    made = {
+        name: provision(name=name, page_id=f"page-{name}", accounts=accounts[name], playbook=quick)
+        for name in ("demo", "other")
+    }
+    Phone(sandbox, account="other", number="77010000001").tap_ad()
+    settle(sandbox)
+    return Organizations(demo=made["demo"], other=made["other"])
+
+
+@pytest.fixture
+def demo(organizations: Organizations, sandbox: Sandbox) -> Iterator[Any]:
+    """The first organization; at the end the second one must be as it was, in rows and at platforms."""
+    from arriwa.common import clock
+    from arriwa.outbox.models import OutboxTask, Timer
+    from integrations.receipts.models import Receipt
+    from tests.support.isolation import fingerprint, holdings
+
+    schema = organizations.other.organization.schema_name
+    sandbox.clear_faults()
+    before, held_before = fingerprint(schema), holdings(sandbox, "other")
+    yield organizations.demo
+    sandbox.clear_faults()
+    clock.set_offset(timedelta(0))
+    connection.set_schema_to_public()
+    for model in (OutboxTask, Timer, Receipt):
+        model.objects.all().delete()
+    assert fingerprint(schema) == before, "the second organization's rows changed"
+    assert holdings(sandbox, "other") == held_before, "the second organization's accounts changed"
+
+
+@pytest.fixture
+def phone(demo: Any, sandbox: Sandbox) -> Phone:
+    """A new person's phone."""
+    return Phone(sandbox)
+
+
+@pytest.fixture
+def settle(sandbox: Sandbox) -> Callable[..., None]:
+    """Works everything off in this process."""
+    from functools import partial
+
+    from tests.support import settle as settling
+
+    return partial(settling.settle, sandbox)

@@ -1,0 +1,39 @@
+"""Chosen before settings load: where this test process's sandbox and hook receiver listen (design 7).
+
+Loaded with `-p tests.environment`, once per xdist worker. Nothing is started here.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+PHONE_KEY = "only-for-tests"
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+SANDBOX_PORT = free_port()
+HOOK_PORT = free_port()
+SANDBOX_URL = f"http://127.0.0.1:{SANDBOX_PORT}"
+HOOK_URL = f"http://127.0.0.1:{HOOK_PORT}"
+
+os.environ.update(
+    {
+        "ARRIWA_ENV": "test",
+        "ARRIWA_PUBLIC_URL": HOOK_URL,
+        "ARRIWA_GUPSHUP_URL": f"{SANDBOX_URL}/gupshup",
+        "ARRIWA_META_URL": f"{SANDBOX_URL}/graph",
+        "ARRIWA_KOMMO_URL": f"{SANDBOX_URL}/kommo/{{subdomain}}",
+        "ARRIWA_STRIPE_URL": f"{SANDBOX_URL}/stripe",
+        "ARRIWA_FLOWISE_URL": f"{SANDBOX_URL}/flowise",
+        "ARRIWA_KOMMO_LAG_SECONDS": "0.5",
+        "ARRIWA_AGENT_DEADLINE_SECONDS": "2",
+        "ARRIWA_LOG_LEVEL": "WARNING",
+    }
+)

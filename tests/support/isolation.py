@@ -1,0 +1,56 @@
+"""What belongs to the second organization, in its schema and at the platforms."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from django.db import connection
+
+from tests.support.sandbox import ROOT, Sandbox
+
+
+def fingerprint(schema_name: str) -> str:
+    """A hash over every row of every table of a schema."""
+    digest = hashlib.sha256()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s ORDER BY 1",
+            (schema_name,),
+        )
+        for (table,) in cursor.fetchall():
+            cursor.execute(f'SELECT md5(t::text) FROM "{schema_name}"."{table}" t ORDER BY 1')
+            digest.update(f"{table}:{cursor.fetchall()}".encode())
+    return digest.hexdigest()
+
+
+def holdings(sandbox: Sandbox, account: str) -> dict[str, Any]:
+    """The parts of every platform's state that name one of the account's ids."""
+    accounts = json.loads((ROOT / "sandbox" / "accounts.json").read_text())
+    mine, others = _ids(accounts.pop(account)), set()
+    for other in accounts.values():
+        others |= _ids(other)
+    return {name: _named(part, mine - others) for name, part in sandbox.get("/_state").items()}
+
+
+def _ids(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        return set().union(*(_ids(item) for item in value.values())) if value else set()
+    if isinstance(value, list):
+        return set().union(*(_ids(item) for item in value)) if value else set()
+    # Short values, such as an empty text, name nobody.
+    return {str(value)} if len(str(value)) > 3 else set()
+
+
+def _named(value: Any, ids: set[str]) -> Any:
+    """List items and dict entries that mention one of `ids`, whole."""
+    if isinstance(value, list):
+        return [item for item in value if _ids(item) & ids]
+    if isinstance(value, dict):
+        return {
+            key: item if key in ids else _named(item, ids)
+            for key, item in value.items()
+            if key in ids or isinstance(item, (dict, list))
+        }
+    return value

@@ -1,0 +1,35 @@
+"""The hook receiver in the test process, over real HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.0"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Tests read results, not access logs."""
+
+
+def nothing_else(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Stands for Django behind the receiver."""
+    start_response("404 Not Found", [("Content-Length", "0")])
+    return [b""]
+
+
+def serve(application: Any, port: int) -> _Server:
+    """Serves `application` on loopback in threads until `shutdown`."""
+    server = _Server(("127.0.0.1", port), _Quiet)
+    server.set_app(application)
+    threading.Thread(target=server.serve_forever, name="hooks", daemon=True).start()
+    return server
