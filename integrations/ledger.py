@@ -51,7 +51,9 @@ def _facts(subscriber: Subscriber) -> list[Row]:
     for answer in Answer.objects.filter(conversation__subscriber=subscriber):
         title = f"Answer to {answer.question}: {answer.verdict}"
         proof = {"value": answer.value, "confidence": answer.confidence, "method": answer.method}
-        key = f"answer:{answer.question}:{answer.attempt}:{answer.verdict}:{answer.value}"
+        # What was not understood is the person's own words: no part of a business key.
+        value = answer.value if answer.verdict == "valid" else ""
+        key = f"answer:{answer.question}:{answer.attempt}:{answer.verdict}:{value}"
         rows.append(Row(answer.answered_at, "fact", title, key, proof=proof))
     for event in JourneyEvent.objects.filter(subscriber=subscriber):
         key = "Purchase" if event.kind == "Purchase" else event.key
