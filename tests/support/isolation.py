@@ -28,10 +28,13 @@ def fingerprint(schema_name: str) -> str:
 def holdings(sandbox: Sandbox, account: str) -> dict[str, Any]:
     """The parts of every platform's state that name one of the account's ids."""
     accounts = json.loads((ROOT / "sandbox" / "accounts.json").read_text())
-    mine, others = _ids(accounts.pop(account)), set()
+    accounts_of = dict(accounts)
+    mine, others = _ids(accounts.pop(account)), set[str]()
     for other in accounts.values():
         others |= _ids(other)
-    return {name: _named(part, mine - others) for name, part in sandbox.get("/_state").items()}
+    held = sandbox.get("/_state")
+    kommo = held.pop("kommo")[accounts_of[account]["kommo"]["subdomain"]]
+    return {"kommo": kommo} | {name: _named(part, mine - others) for name, part in held.items()}
 
 
 def _ids(value: Any) -> set[str]:
@@ -39,18 +42,19 @@ def _ids(value: Any) -> set[str]:
         return set().union(*(_ids(item) for item in value.values())) if value else set()
     if isinstance(value, list):
         return set().union(*(_ids(item) for item in value)) if value else set()
-    # Short values, such as an empty text, name nobody.
-    return {str(value)} if len(str(value)) > 3 else set()
+    # Short values and plain words, such as "other", name nobody.
+    text = str(value)
+    return {text} if len(text) > 3 and any(c.isdigit() for c in text) else set()
 
 
 def _named(value: Any, ids: set[str]) -> Any:
-    """List items and dict entries that mention one of `ids`, whole."""
+    """List items that mention one of `ids`, and what stands under them, whole."""
     if isinstance(value, list):
         return [item for item in value if _ids(item) & ids]
     if isinstance(value, dict):
         return {
             key: item if key in ids else _named(item, ids)
             for key, item in value.items()
-            if key in ids or isinstance(item, (dict, list))
+            if key in ids or isinstance(item, dict | list)
         }
     return value
