@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from django.db import connection
 from django_tenants.utils import schema_context
 
 from arriwa.common.errors import ArriwaError
+from arriwa.common.schema import current_schema
 from tenants.models import Organization
 
 
@@ -36,7 +36,7 @@ def organization_id_of(schema_name: str) -> UUID:
 
 def current_organization_id() -> UUID:
     """The organization whose schema this thread's connection is in. Raises NoOrganization."""
-    return organization_id_of(connection.schema_name)
+    return organization_id_of(current_schema())
 
 
 @contextmanager

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
+from arriwa.common.schema import enter_public, enter_tenant
 from tenants.models import Membership
 
 SESSION_KEY = "organization"
@@ -23,7 +23,7 @@ class OrganizationMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        connection.set_schema_to_public()
+        enter_public()
         request.organization = None  # type: ignore[attr-defined]
         user = getattr(request, "user", None)
         if user is not None and user.is_authenticated:
@@ -32,8 +32,8 @@ class OrganizationMiddleware:
             membership = (mine.filter(organization_id=chosen) if chosen else mine).first()
             if membership is not None:
                 request.organization = membership.organization  # type: ignore[attr-defined]
-                connection.set_tenant(membership.organization)
+                enter_tenant(membership.organization)
         try:
             return self.get_response(request)
         finally:
-            connection.set_schema_to_public()
+            enter_public()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Sequence
+from typing import cast
 
 from django.core.management import call_command
 from django.db import connection, transaction
 from django_tenants.utils import schema_context
 
 from arriwa.common import clock, sealing
+from arriwa.common.schema import enter_public
 from tenants.models import ApiToken, HookRoute, Membership, Organization, Role, User
 from tenants.workspaces.models import Workspace
 
@@ -20,17 +22,17 @@ def organization_create(*, name: str, page_id: str | None = None) -> Organizatio
 
     The row comes last, so that no half-made tenant is ever visible.
     """
-    connection.set_schema_to_public()
+    enter_public()
     found = Organization.objects.filter(page_id=page_id).first() if page_id else None
     if found is not None:
-        return found
+        return cast(Organization, found)
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"arriwa:page:{page_id}") if page_id else uuid.uuid4()
     schema_name = f"org_{identity.hex[:16]}"
     with connection.cursor() as cursor:
         cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema_name}"')
     organization = Organization(id=identity, name=name, page_id=page_id, schema_name=schema_name)
     call_command("migrate_schemas", schema_name=schema_name, interactive=False, verbosity=0)
-    connection.set_schema_to_public()
+    enter_public()
     organization.save(force_insert=True)
     return organization
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import connection
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from arriwa.common.schema import enter_tenant
 from tenants.models import ApiToken
 
 
@@ -41,7 +41,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         )
         if token is None:
             raise AuthenticationFailed("The API token is not valid: make a new one.")
-        connection.set_tenant(token.organization)
+        enter_tenant(token.organization)
         request._request.organization = token.organization  # type: ignore[attr-defined]
         return TokenUser(token), token
 

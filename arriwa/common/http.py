@@ -84,7 +84,7 @@ class HttpSession(requests.Session):
         self.mount("http://", adapter)
         self.trusted = trusted
 
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs.setdefault("timeout", DEFAULT_TIMEOUT)
         kwargs["allow_redirects"] = False
         text = url.decode() if isinstance(url, bytes) else url

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection as db
 from django.db import transaction
 
+from arriwa.common.schema import current_schema
 from arriwa.outbox import wakeup
 from arriwa.outbox.models import NO_CONNECTION, OutboxTask, TaskState, Timer
 from arriwa.outbox.registry import effect_for
@@ -41,7 +42,7 @@ def task_enqueue(
     task = OutboxTask.objects.create(
         queue=effect.queue,
         kind=kind,
-        schema_name=db.schema_name,
+        schema_name=current_schema(),
         subject=subject,
         connection=connection,
         lane=lane,
@@ -58,7 +59,7 @@ def task_enqueue(
 def timer_set(*, kind: str, subject: UUID, turn: int, due_at: datetime) -> None:
     """Sets or replaces the timer of this kind for the subject. `due_at` is domain time."""
     Timer.objects.update_or_create(
-        schema_name=db.schema_name,
+        schema_name=current_schema(),
         kind=kind,
         subject=subject,
         defaults={"turn": turn, "due_at": due_at},
@@ -68,4 +69,4 @@ def timer_set(*, kind: str, subject: UUID, turn: int, due_at: datetime) -> None:
 
 def timer_cancel(*, kind: str, subject: UUID) -> None:
     """Removes the timer; none there is fine."""
-    Timer.objects.filter(schema_name=db.schema_name, kind=kind, subject=subject).delete()
+    Timer.objects.filter(schema_name=current_schema(), kind=kind, subject=subject).delete()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import connection as db
 
@@ -81,7 +82,7 @@ def lane_resume(*, lane: str) -> None:
         )
 
 
-def connection_resume(*, connection: object) -> int:
+def connection_resume(*, connection: UUID) -> int:
     """Frees what was held while the connection was paused. Returns how many tasks."""
     with db.cursor() as cursor:
         cursor.execute(

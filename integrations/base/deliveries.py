@@ -10,6 +10,7 @@ from django.db import connection as db
 from psycopg.types.json import Jsonb
 
 from arriwa.common import clock, ids
+from arriwa.common.schema import current_schema
 from arriwa.outbox.enqueue import task_enqueue
 from integrations.models import Connection, Delivery
 from subscribers.models import Conversation
@@ -76,7 +77,7 @@ def _insert(delivery: Delivery) -> bool:
     """One INSERT that tells whether the row is new; the ORM's ignore_conflicts does not."""
     values = [getattr(delivery, name) for name in _COLUMNS]
     values = [Jsonb(value) if isinstance(value, dict) else value for value in values]
-    table = f"{db.ops.quote_name(db.schema_name)}.integrations_delivery"
+    table = f"{db.ops.quote_name(current_schema())}.integrations_delivery"
     with db.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {table} ({', '.join(_COLUMNS)})"

@@ -92,9 +92,9 @@ class DealEffect:
         if not changes and mirror.deal_id:
             return Attempt([task], verdict=DONE)
         deliveries = self._deliveries(mirror, changes)
-        in_doubt = not mirror.deal_id and deliveries["deal"].started_at is not None
-        if in_doubt:
-            started = deliveries["deal"].started_at
+        started = None if mirror.deal_id else deliveries["deal"].started_at
+        in_doubt = started is not None
+        if started is not None:
             wait = timedelta(seconds=django_settings.KOMMO_LAG_SECONDS) - (clock.now() - started)
             if wait > timedelta(0):
                 return Attempt([task], verdict=Verdict(Outcome.RETRY, delay=wait.total_seconds()))

@@ -12,7 +12,7 @@ from arriwa.common.errors import ArriwaError
 from arriwa.common.money import minor_to_major
 from arriwa.outbox.registry import Attempt, register_effect, register_rate
 from integrations.base.effects import DeliveryEffect, Job, Proof, Skip
-from integrations.base.errors import ConfigurationError
+from integrations.base.errors import ConfigurationError, IntegrationError
 from integrations.base.urls import platform_url
 from integrations.meta import payloads
 from integrations.meta.ads_client import AdsClient
@@ -90,7 +90,7 @@ class EventEffect(DeliveryEffect):
         try:
             accepted = client.send_events(target, payloads.batch_body([job.request for job in jobs]))
         except ArriwaError as error:
-            if len(jobs) > 1 and is_poison(error):
+            if len(jobs) > 1 and isinstance(error, IntegrationError) and is_poison(error):
                 middle = len(jobs) // 2
                 self._send(jobs[:middle])
                 self._send(jobs[middle:])

@@ -67,7 +67,7 @@ class _Transport:
         return _SdkResponse(reply.status, reply.text, reply.headers)
 
 
-class ConnectionSession(FacebookSession):  # type: ignore[misc]
+class ConnectionSession(FacebookSession):
     """An SDK session bound to one connection and one base URL."""
 
     def __init__(self, *, base_url: str, settings: MetaSettings, session: HttpSession | None = None) -> None:

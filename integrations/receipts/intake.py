@@ -19,6 +19,7 @@ from django_tenants.utils import schema_context
 
 from arriwa.common import sealing
 from arriwa.common.errors import ArriwaError
+from arriwa.common.schema import current_schema
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.finish import backoff
 from integrations.base.hooks import BrokenItem, UnparsableHook
@@ -145,7 +146,7 @@ def event_is_new(key: str, at: datetime) -> bool:
     """Notes the event's key; False when it was taken in before (R1)."""
     with db.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {db.ops.quote_name(db.schema_name)}.integrations_inboundevent"
+            f"INSERT INTO {db.ops.quote_name(current_schema())}.integrations_inboundevent"
             " (key, received_at) VALUES (%s, %s) ON CONFLICT DO NOTHING",
             (key[:240], at),
         )

@@ -95,7 +95,7 @@ def hook_handler(platform: str) -> HookHandler | None:
         module: Any = import_module(f"integrations.{platform}.webhooks")
     except ModuleNotFoundError:
         return None
-    return module if hasattr(module, "verify") else None  # type: ignore[no-any-return]
+    return module if hasattr(module, "verify") else None
 
 
 class Receiver:

@@ -169,7 +169,7 @@ def payment_apply(*, organization_id: UUID, event: PaymentReceived) -> None:
     """
     if event.organization_id and event.organization_id != str(organization_id):
         raise ForeignPayment()
-    order = Order.objects.filter(id=event.order_id or None).first()
+    order = Order.objects.filter(id=event.order_id).first() if event.order_id else None
     if order is None:
         raise ForeignPayment()
     conversation = conversation_lock(order.conversation_id)
