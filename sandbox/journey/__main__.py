@@ -78,7 +78,6 @@ def _run(
     product = Product(given.product_url, given.product_token, digits)
     if phone.received() or product.rows():
         raise JourneyStopped(f"{digits} has written before; give another --phone.")
-    before = sandbox.sequence()
 
     def tell(text: str) -> None:
         if not quiet:
@@ -92,13 +91,13 @@ def _run(
     tell("")
     lead = Lead(digits, product.subscriber, expected.ACCOUNT, journey.referral, journey.payments)
     problems = problems_of_list(rows, expected.LINES, settings)
-    return rows, problems + _against_record(rows, sandbox, settings, lead, before)
+    return rows, problems + _against_record(rows, sandbox, settings, lead)
 
 
 def _against_record(
-    rows: list[dict[str, Any]], sandbox: Sandbox, settings: dict[str, Any], lead: Lead, before: int
+    rows: list[dict[str, Any]], sandbox: Sandbox, settings: dict[str, Any], lead: Lead
 ) -> list[str]:
-    state, received, lines = sandbox.states(), sandbox.received(before), expected.LINES
+    state, received, lines = sandbox.states(), sandbox.events_received(), expected.LINES
     ad = next(one for one in settings["meta"]["ads"] if one["id"] == expected.AD_ID)
     kommo = settings["kommo"]
     stages = sandbox.stages(kommo["subdomain"], kommo["token"])

@@ -64,11 +64,6 @@ class Sandbox:
         found: dict[str, Any] = accounts[name]
         return found
 
-    def sequence(self) -> int:
-        """The id of the last request that arrived anywhere; `received` can begin after it."""
-        rows = _answer(self.http.get(f"{self.base}/_received", timeout=SECONDS))
-        return max((int(row["id"]) for row in rows), default=0)
-
     def states(self) -> dict[str, Any]:
         """platform -> the effects that its fake holds."""
         return {
@@ -86,10 +81,12 @@ class Sandbox:
         pipelines = _answer(answer)["_embedded"]["pipelines"]
         return {int(one["id"]): str(one["name"]) for p in pipelines for one in p["_embedded"]["statuses"]}
 
-    def received(self, after: int) -> list[dict[str, Any]]:
-        """Requests as they arrived since the id `after`, with what was answered."""
+    def events_received(self) -> list[dict[str, Any]]:
+        """Requests with events as they arrived at Meta, with what was answered."""
         rows: list[dict[str, Any]] = _answer(
-            self.http.get(f"{self.base}/_received", params={"after": after}, timeout=SECONDS)
+            self.http.get(
+                f"{self.base}/_received", params={"platform": "meta", "path": "/events"}, timeout=SECONDS
+            )
         )
         return rows
 

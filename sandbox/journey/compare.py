@@ -117,7 +117,7 @@ def _delivery(row: Row) -> list[str]:
         return [f"Unconfirmed: {name} is {row['state']}. {row['reason']}".rstrip(". ")]
     problems = [
         f"No proof: {name} lacks {key}"
-        for key in PROOFS[proof_kind(row)]
+        for key in PROOFS.get(proof_kind(row), ())
         if row["proof"].get(key) in (None, "", {}, 0)
     ]
     if proof_kind(row) == "meta audience" and row["proof"].get("num_invalid_entries") != 0:

@@ -35,8 +35,7 @@ def problems_of_kommo(
     told = of_platform(rows, "kommo")
     made = [f"create contact at {contact['created_at']}", f"create deal at {deal['created_at']}"]
     changes = [*made, *_changes(deal, stages, codes), *_changes(contact, stages, codes)]
-    moments = {"contact": contact["created_at"], "deal": deal["created_at"]}
-    problems = both_ways("change", (_said(row, moments["deal"]) for row in told), changes)
+    problems = both_ways("change", (_said(row, deal["created_at"]) for row in told), changes)
     for row in told:
         proof = row["proof"]
         if "deal_id" in proof:

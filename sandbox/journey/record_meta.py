@@ -24,7 +24,7 @@ def problems_of_events(
     answers = {
         one["answer"]["fbtrace_id"]: one["answer"]["events_received"]
         for one in received
-        if one["platform"] == "meta" and (one["answer"] or {}).get("events_received")
+        if (one["answer"] or {}).get("events_received")
     }
     ours = {
         _name(str(row["proof"].get("target")), row["title"], str(row["proof"].get("event_id"))): row

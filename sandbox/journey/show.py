@@ -77,7 +77,7 @@ def _proof(row: dict[str, Any]) -> str:
         "kommo": ("deal_id", "contact_id", "request_id"),
         "stripe": ("payment_link", "event", "payment_intent"),
         "": ("value", "method", "confidence", "clickId", "campaignId", "adsetId", "creativeId"),
-    }[row["platform"]]
+    }.get(row["platform"], ())
     return " ".join(f"{name} {proof[name]}" for name in names if proof.get(name) not in (None, ""))
 
 
