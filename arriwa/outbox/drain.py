@@ -16,7 +16,7 @@ from django.db import transaction
 from django_tenants.utils import schema_context
 
 from arriwa.common import clock
-from arriwa.common.errors import ArriwaError
+from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.finish import backoff, tasks_finish
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, effect_for, timer_for
@@ -31,7 +31,10 @@ TIMER_RETRY = timedelta(seconds=5)
 
 
 class CallCrashed(ArriwaError):
-    """A fault of our own while calling a platform; the log has the trace. It is tried again."""
+    """A fault of our own while calling a platform; the log has the trace. It counts as in doubt."""
+
+    # It may have happened after the request went out: a WhatsApp message must not go out twice.
+    disposition = Disposition.RESOLVE
 
 
 class Drain:
