@@ -23,7 +23,7 @@ from arriwa.ops.instance import (
     load_secrets,
     product_environment,
 )
-from arriwa.ops.ports import LOOPBACK, free_port
+from arriwa.ops.ports import LOOPBACK, reserve_port
 from arriwa.ops.postgres import DURABLE, Cluster, ensure_database, install_pgmq
 from arriwa.ops.progress import say, step
 from arriwa.ops.supervisor import Process, Supervisor
@@ -63,8 +63,7 @@ def run_demo(*, once: bool, port: int | None, browser: bool) -> int:
     instance = claim_instance(chosen.path)
     if instance.taken:
         say(f"! The instance {instance.taken} runs already: this one is {instance.name}.")
-    web_port = free_port(port or WEB_PORT)
-    addresses = Addresses(web_port, free_port(SANDBOX_PORT, avoid=frozenset({web_port})))
+    addresses = Addresses(reserve_port(port or WEB_PORT), reserve_port(SANDBOX_PORT))
     external = os.environ.get("DATABASE_URL")
     kept = load_secrets(chosen.path, instance, external)
     with (

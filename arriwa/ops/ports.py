@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import tempfile
+from pathlib import Path
 
 from arriwa.ops.errors import OpsError
+from arriwa.ops.leases import FileLock
 
 LOOPBACK = "127.0.0.1"
 #: How many ports after the preferred one are tried before the system is asked for any.
@@ -28,6 +31,29 @@ def free_port(preferred: int | None = None, avoid: frozenset[int] = frozenset())
         if port not in avoid:
             return port
     raise OpsError("No free TCP port was found on 127.0.0.1; close some programs and try again.")
+
+
+_reserved: dict[int, FileLock] = {}
+
+
+def reserve_port(preferred: int) -> int:
+    """`free_port`, kept from every other run of ours for as long as this process lives.
+
+    Two servers that set SO_REUSEPORT, as granian does, would both get the port, and the kernel would
+    deal one's requests out to the other. Raises OpsError when there is none.
+    """
+    taken: set[int] = set(_reserved)
+    while True:
+        port = free_port(preferred, avoid=frozenset(taken))
+        lock = FileLock(Path(tempfile.gettempdir()) / f"arriwa-port-{port}.lock")
+        try:
+            if lock.acquire():
+                _reserved[port] = lock
+                return port
+        except OSError:
+            # Another account's lock file: its run may be alive.
+            pass
+        taken.add(port)
 
 
 def _bindable(port: int) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from arriwa.ops import folders
 from arriwa.ops.errors import OpsError
 from arriwa.ops.instance import claim_instance, load_secrets, product_environment
-from arriwa.ops.ports import free_port
+from arriwa.ops.ports import free_port, reserve_port
 
 
 def test_preferred_port_is_given_when_free_and_its_neighbour_when_taken() -> None:
@@ -94,3 +96,12 @@ def test_data_folder_of_the_caller_wins(monkeypatch: pytest.MonkeyPatch, tmp_pat
     chosen = folders.data_folder(tmp_path)
     chosen.path.rmdir()
     assert (str(chosen.path), chosen.note) == (f"/tmp/arriwa-ops-{os.getpid()}", None)
+
+
+def test_a_reserved_port_is_not_given_to_another_run() -> None:
+    script = "from arriwa.ops.ports import reserve_port; print(reserve_port({port}))"
+    mine = reserve_port(18_000)
+    other = subprocess.run(
+        [sys.executable, "-c", script.format(port=mine)], capture_output=True, text=True, check=True
+    )
+    assert int(other.stdout) != mine
