@@ -6,8 +6,11 @@ from django.apps import AppConfig
 
 
 class ArriwaConfig(AppConfig):
+    """Makes the Celery app current and registers the system checks."""
+
     name = "arriwa"
 
     def ready(self) -> None:
+        """Runs once all models are loaded."""
         from arriwa import celery  # noqa: F401  (makes it the current Celery app)
         from arriwa.settings import checks  # noqa: F401  (registers the system checks)

@@ -14,3 +14,7 @@ def schedule_install() -> None:
         name="outbox sweep",
         defaults={"task": "outbox.sweep", "interval": every, "queue": "events", "expire_seconds": 30},
     )
+    daily, _ = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.DAYS)
+    PeriodicTask.objects.get_or_create(
+        name="receipts tidy", defaults={"task": "receipts.tidy", "interval": daily, "queue": "bulk"}
+    )

@@ -31,6 +31,7 @@ class ApiTokenAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
+        """(user, token) of a valid token, None without one. Raises AuthenticationFailed for an unknown or revoked one."""
         head, _, value = request.headers.get("Authorization", "").partition(" ")
         if head.lower() != "bearer":
             return None
@@ -46,4 +47,5 @@ class ApiTokenAuthentication(BaseAuthentication):
         return TokenUser(token), token
 
     def authenticate_header(self, request: Request) -> str:
+        """The scheme that a 401 answer asks for."""
         return "Bearer"

@@ -63,6 +63,7 @@ class GuardedAdapter(HTTPAdapter):
     """Refuses private, loopback and otherwise non-global addresses. Raises ForbiddenAddress."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """urllib3's pools with connections that check who answered."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {
             "http": _GuardedHTTPPool,
@@ -85,6 +86,7 @@ class HttpSession(requests.Session):
         self.trusted = trusted
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
+        """Always with a time-out, never along a redirect. Raises ForbiddenAddress for http where untrusted."""
         kwargs.setdefault("timeout", DEFAULT_TIMEOUT)
         kwargs["allow_redirects"] = False
         text = url.decode() if isinstance(url, bytes) else url

@@ -201,8 +201,7 @@ def show(addresses: Addresses, supervisor: Supervisor, *, browser: bool) -> None
     """Tell where to look."""
     say()
     say(f"  Tap the ad, be the lead   {addresses.sandbox}/")
-    say(f"  Arriwa                    {addresses.web}/")
-    say(f"  Admin                     {addresses.web}/admin/")
+    say(f"  Arriwa's API              {addresses.web}/api/docs/")
     say(f"  Log                       {supervisor.log.path}")
     say("  Stop with Ctrl-C.")
     say()

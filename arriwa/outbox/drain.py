@@ -73,10 +73,13 @@ class Drain:
         groups: dict[tuple[str, str, str], list[Claimed]] = defaultdict(list)
         for task in tasks:
             groups[task.schema_name, task.kind, task.batch_key].append(task)
-        for (schema_name, kind, _), group in groups.items():
-            for attempt in self._prepare(schema_name, kind, group):
-                future = self._pool.submit(self._call, attempt)
-                self._calls[future] = attempt
+        for (schema_name, kind, batch_key), group in groups.items():
+            # Two batches of one key are two calls.
+            size = effect_for(kind).batch if batch_key else len(group)
+            for start in range(0, len(group), size):
+                for attempt in self._prepare(schema_name, kind, group[start : start + size]):
+                    future = self._pool.submit(self._call, attempt)
+                    self._calls[future] = attempt
         return len(tasks)
 
     def _prepare(self, schema_name: str, kind: str, group: list[Claimed]) -> list[Attempt]:
@@ -187,6 +190,10 @@ def _drain(queue: str, seconds: float) -> int:
             moved += step
             if not step and not work.busy:
                 break
+    except BaseException:
+        # What it had claimed must not stay with a session that nobody drains for any more.
+        work.session.close()
+        raise
     finally:
         work.close()
     return moved

@@ -50,13 +50,13 @@ def tasks_finish(
     """
     now = real_now()
     gone: list[Claimed] = []
+    # Locks in the order of a claim: the queue, then rate keys by name.
+    blocked = {key: now + timedelta(seconds=v.delay) for v in verdicts for key in v.block_keys}
     with db.cursor() as cursor:
-        for verdict in verdicts:
-            for key in verdict.block_keys:
-                cursor.execute(_BLOCK, (key, now, now + timedelta(seconds=verdict.delay)))
-        laned = any(task.lane for task in tasks)
-        if laned:
+        if any(task.lane for task in tasks):
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", (QUEUE_LOCK, queue_key(queue)))
+        for key in sorted(blocked):
+            cursor.execute(_BLOCK, (key, now, blocked[key]))
         for task, verdict in zip(tasks, verdicts, strict=True):
             parks = bool(task.lane) and effect_for(task.kind).parks
             if verdict.outcome is Outcome.DONE or (verdict.outcome is Outcome.DEAD and not parks):

@@ -21,6 +21,8 @@ class Queue(models.TextChoices):
 
 
 class TaskState(models.TextChoices):
+    """Where a task stands; only `ready` is ever claimed."""
+
     NEW = "new", "laned, not yet looked at by a claim"
     READY = "ready", "may be claimed once it is due"
     WAITING = "waiting", "behind its lane's head"

@@ -109,12 +109,22 @@ def register_effect(effect: Effect) -> None:
     _effects[effect.kind] = effect
 
 
+def known_effect(kind: str) -> Effect | None:
+    """The code for a kind, None when this release has none."""
+    return _effects.get(kind)
+
+
 def effect_for(kind: str) -> Effect:
     """The code for a kind. Raises UnknownKind."""
-    try:
-        return _effects[kind]
-    except KeyError:
-        raise UnknownKind(f"No code is registered for tasks of kind {kind}.") from None
+    effect = known_effect(kind)
+    if effect is None:
+        raise UnknownKind(f"No code is registered for tasks of kind {kind}.")
+    return effect
+
+
+def effect_kinds() -> list[str]:
+    """Every kind of task that this release knows, sorted."""
+    return sorted(_effects)
 
 
 def register_timer(kind: str, handler: TimerHandler) -> None:

@@ -7,10 +7,11 @@ which makes heads of lanes, batch keys and connection caps free of races.
 
 from __future__ import annotations
 
+import logging
 import time
 import zlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
@@ -19,12 +20,16 @@ import psycopg
 from django.conf import settings
 from psycopg.rows import namedtuple_row
 
-from arriwa.outbox.registry import CONNECTION_CAPS, Claimed, effect_for, rate_for
+from arriwa.outbox.registry import CONNECTION_CAPS, Claimed, known_effect, rate_for
+
+logger = logging.getLogger(__name__)
 
 #: First keys of our two-key advisory locks.
 SESSION_LOCK = 0x4157_0001
 QUEUE_LOCK = 0x4157_0002
 REAP_INTERVAL = 0.5
+#: Seconds for which a task that no code knows stands aside: a release that knows it is on its way.
+UNKNOWN_PAUSE = 30.0
 
 _COLUMNS = "id, queue, kind, schema_name, subject, connection, lane, batch_key, rate_keys, attempts"
 
@@ -164,24 +169,26 @@ class Session:
         cap: int,
     ) -> list[Claimed]:
         cursor.execute(
-            "SELECT connection, batch_key FROM public.outbox_outboxtask"
-            " WHERE queue = %s AND state = 'claimed'",
+            "SELECT DISTINCT schema_name, connection, batch_key, CASE batch_key WHEN '' THEN id END AS alone"
+            " FROM public.outbox_outboxtask WHERE queue = %s AND state = 'claimed'",
             (queue,),
         )
         busy = cursor.fetchall()
-        in_flight = Counter(row.connection for row in busy if not row.batch_key)
+        in_flight = Counter(row.connection for row in busy)
         keys_in_flight = {row.batch_key for row in busy if row.batch_key}
-        for key in keys_in_flight:
-            in_flight[next(row.connection for row in busy if row.batch_key == key)] += 1
         buckets = _Buckets(cursor, candidates, now)
         chosen: list[Claimed] = []
         taken: set[int] = set()
         calls = 0
-        for task in _round_robin(candidates):
+        for task in _round_robin(candidates, Counter(row.schema_name for row in busy)):
             if calls >= limit:
                 break
-            effect = effect_for(task.kind)
             if task.id in taken or in_flight[task.connection] >= cap:
+                continue
+            effect = known_effect(task.kind)
+            if effect is None:
+                logger.warning("no code is registered for tasks of kind %s; they stay", task.kind)
+                buckets.put_off(task, UNKNOWN_PAUSE)
                 continue
             if task.batch_key and effect.exclusive and task.batch_key in keys_in_flight:
                 continue
@@ -199,6 +206,7 @@ class Session:
                     },
                 )
                 batch += [_claimed(row) for row in cursor.fetchall()]
+            if task.batch_key:
                 keys_in_flight.add(task.batch_key)
             chosen += batch
             taken.update(item.id for item in batch)
@@ -250,11 +258,15 @@ class _Buckets:
                 self._drawn[key] += 1
                 wait = max(wait, (self._drawn[key] - self._levels[key]) / rate.per_second)
         if wait:
-            self._late[task.id] = self._now + timedelta(seconds=wait)
+            self.put_off(task, wait)
             return False
         for key in task.rate_keys:
             self._levels[key] -= 1
         return True
+
+    def put_off(self, task: Claimed, seconds: float) -> None:
+        """Lets a task that cannot run now stand aside for those behind it."""
+        self._late[task.id] = self._now + timedelta(seconds=seconds)
 
     def save(self) -> None:
         """Writes levels back and moves tasks that found no token to when they may find one."""
@@ -288,10 +300,11 @@ def _claimed(row: Any) -> Claimed:
     )
 
 
-def _round_robin(tasks: Iterable[Claimed]) -> list[Claimed]:
-    """One of each organization in turn, oldest first within each."""
-    lines: dict[str, list[Claimed]] = defaultdict(list)
-    for task in tasks:
-        lines[task.schema_name].append(task)
-    ranked = [(rank, task) for line in lines.values() for rank, task in enumerate(line)]
-    return [task for _, task in sorted(ranked, key=lambda pair: pair[0])]
+def _round_robin(tasks: Iterable[Claimed], in_flight: Mapping[str, int]) -> list[Claimed]:
+    """The organization with the least under way comes first, then one of each in turn, by age."""
+    ranks: Counter[str] = Counter(in_flight)
+    ranked = []
+    for task in sorted(tasks, key=lambda task: task.id):
+        ranked.append((ranks[task.schema_name], task.id, task))
+        ranks[task.schema_name] += 1
+    return [task for _, _, task in sorted(ranked, key=lambda item: item[:2])]

@@ -36,6 +36,7 @@ SHARED_APPS = [
     "django_celery_beat",
     "rest_framework",
     "drf_spectacular",
+    "drf_spectacular_sidecar",
     "arriwa",
     "arriwa.outbox",
     "integrations.receipts",
@@ -124,7 +125,14 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "arriwa.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Arriwa", "VERSION": "v1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Arriwa",
+    "VERSION": "v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    # The docs page works without the internet.
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
 
 # --- platforms: base URLs are the operator's and therefore trusted ------------------------------
 

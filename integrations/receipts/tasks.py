@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from celery import shared_task
 
+from arriwa.common import clock
 from arriwa.outbox.drain import drain, drain_timers
 from arriwa.outbox.models import Queue
+from integrations.models import InboundEvent, OrphanStatus
 from integrations.receipts.intake import drain_receipts
+from tenants.context import in_organization
+from tenants.models import Organization
+
+#: A platform repeats a hook for days at most; keys are kept longer than any of them (design 3).
+KEEP_EVENTS = timedelta(days=35)
 
 
 @shared_task(name="outbox.sweep", ignore_result=True)
@@ -16,3 +25,13 @@ def sweep() -> None:
     drain_timers()
     for queue in Queue.values:
         drain(queue, seconds=20.0)
+
+
+@shared_task(name="receipts.tidy", ignore_result=True)
+def tidy() -> None:
+    """Forgets event keys and unmatched statuses that no platform will repeat any more."""
+    before = clock.now() - KEEP_EVENTS
+    for schema_name in Organization.objects.values_list("schema_name", flat=True):
+        with in_organization(schema_name):
+            InboundEvent.objects.filter(received_at__lt=before).delete()
+            OrphanStatus.objects.filter(received_at__lt=before).delete()

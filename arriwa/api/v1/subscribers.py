@@ -68,6 +68,7 @@ class SubscriberList(APIView):
         responses=OpenApiTypes.OBJECT,
     )
     def get(self, request: Request) -> Response:
+        """One page: `{"subscribers": [...], "totalSubscribers", "total", "totalPages", "page"}`."""
         rows = Subscriber.objects.order_by("-created_at").prefetch_related("conversations")
         phone = re.sub(r"\D", "", request.query_params.get("phone", ""))
         if phone:
@@ -81,6 +82,7 @@ class SubscriberLedger(APIView):
 
     @extend_schema(responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, subscriber: UUID) -> Response:
+        """`{"subscriber", "rows"}` in the order of time; 404 for another organization's lead."""
         found = Subscriber.objects.filter(id=subscriber).first()
         if found is None:
             raise Http404

@@ -11,9 +11,12 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
+    """See `arriwa.relay`."""
+
     help = "Works off hooks and messages, and wakes the workers for the rest."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Serves until SIGTERM or SIGINT."""
         os.environ.setdefault("ARRIWA_PROCESS", "relay")
         from arriwa.relay import Relay
 

@@ -30,6 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate_schemas", interactive=False, verbosity=0)
         schedule_install()
+        call_command("collectstatic", interactive=False, verbosity=0)
         accounts = json.loads(Path(options["accounts"]).read_text())
         made = {
             name: provision(name=f"Arriwa {name}", page_id=f"page-{name}", accounts=accounts[name])
