@@ -7,9 +7,12 @@ from django.conf import settings
 
 
 class IntegrationsConfig(AppConfig):
+    """Loads the adapters of `settings.PLATFORMS`."""
+
     name = "integrations"
 
     def ready(self) -> None:
+        """Registers every platform's effects, receivers and intakes."""
         for platform in settings.PLATFORMS:
             import_module(f"{platform}.effects")
             import_module(f"{platform}.receivers")

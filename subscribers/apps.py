@@ -4,9 +4,12 @@ from django.apps import AppConfig
 
 
 class SubscribersConfig(AppConfig):
+    """The domain; rings its own timer."""
+
     name = "subscribers"
 
     def ready(self) -> None:
+        """Makes the silence timer known to the outbox."""
         from arriwa.outbox.registry import register_timer
         from subscribers.services.conversation import SILENCE, silence_ring
 

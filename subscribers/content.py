@@ -20,6 +20,8 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Text:
+    """Plain words."""
+
     body: str
 
 

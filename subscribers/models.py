@@ -57,6 +57,8 @@ class Subscriber(models.Model):
 
 
 class AliasKind(models.TextChoices):
+    """Whose name for a person it is."""
+
     PHONE = "phone", "keyed hash of the phone"
     USER_ID = "user_id", "WhatsApp business-scoped user id"
 

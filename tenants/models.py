@@ -36,6 +36,8 @@ class Organization(TenantMixin):
 
 
 class Role(models.TextChoices):
+    """What a member or an API token may do."""
+
     OWNER = "owner", "Owner"
     ADMIN = "admin", "Admin"
     MANAGER = "manager", "Manager"

@@ -86,7 +86,7 @@ class HttpSession(requests.Session):
         self.trusted = trusted
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **kwargs: Any) -> requests.Response:
-        """Always with a time-out, never along a redirect. Raises ForbiddenAddress for http where untrusted."""
+        """Always with a time-out, no redirect followed. Raises ForbiddenAddress for http where untrusted."""
         kwargs.setdefault("timeout", DEFAULT_TIMEOUT)
         kwargs["allow_redirects"] = False
         text = url.decode() if isinstance(url, bytes) else url

@@ -54,10 +54,12 @@ class StartEffect(_FlowiseEffect):
     max_attempts = 6
 
     def load(self, deliveries: list[Delivery]) -> dict[UUID, Any]:
+        """Conversations with their subscriber, by delivery."""
         rows = Conversation.objects.select_related("subscriber").in_bulk([d.fact for d in deliveries])
         return {delivery.id: rows.get(delivery.fact) for delivery in deliveries}
 
     def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
+        """Question, session id and start state. Raises Skip without words, ConfigurationError."""
         conversation: Conversation | None = fact
         if conversation is None:
             raise ConfigurationError("The conversation that was to start is gone.")
@@ -78,6 +80,7 @@ class StartEffect(_FlowiseEffect):
         return {"question": text, "session_id": str(conversation.id), "state": state}
 
     def deliver(self, job: Job) -> Proof:
+        """Starts the run or adopts an earlier attempt's. Raises the errors of `FlowiseClient.draft`."""
         request, client = job.request, flowise_client(job.settings)
         if job.delivery.attempts > 1:
             known = client.find_execution(request["session_id"], str(job.delivery.id))
@@ -98,12 +101,14 @@ class JudgeEffect(_FlowiseEffect):
     kind = JUDGE
 
     def load(self, deliveries: list[Delivery]) -> dict[UUID, Any]:
+        """Judgements with conversation and subscriber, by delivery."""
         rows = Judgement.objects.select_related("conversation__subscriber").in_bulk(
             [d.fact for d in deliveries]
         )
         return {delivery.id: rows.get(delivery.fact) for delivery in deliveries}
 
     def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
+        """The text, its question and the earlier answers. Raises Skip when judged, ConfigurationError."""
         judgement: Judgement | None = fact
         if judgement is None:
             raise ConfigurationError("The answer that was to be judged is gone.")
@@ -128,6 +133,7 @@ class JudgeEffect(_FlowiseEffect):
         }
 
     def deliver(self, job: Job) -> Proof:
+        """Asks within the deadline or adopts a finished run. Raises the errors of `FlowiseClient.predict`."""
         request, client = job.request, flowise_client(job.settings)
         started = time.monotonic()
         found = None
@@ -157,6 +163,7 @@ class JudgeEffect(_FlowiseEffect):
         )
 
     def confirmed(self, job: Job) -> None:
+        """The verdict goes to the conversation (L16)."""
         assert job.proof is not None
         facts = job.proof.facts
         judgement_record(
@@ -180,6 +187,7 @@ class JudgeEffect(_FlowiseEffect):
         return DONE
 
     def failed(self, job: Job, error: ArriwaError) -> None:
+        """Nothing could be asked: the local classifier answers."""
         self._locally(job.delivery)
 
     def _unavailable(self, delivery: Delivery, code: str, text: str) -> None:

@@ -47,6 +47,8 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class AppDetails:
+    """State of the app at Gupshup; `phone` in digits, "" while there is none."""
+
     live: bool
     stopped: bool
     phone: str

@@ -40,6 +40,7 @@ class MessageEffect(DeliveryEffect):
     max_attempts = 12
 
     def load(self, deliveries: list[Delivery]) -> dict[UUID, Any]:
+        """Messages with conversation and subscriber, by delivery."""
         messages = {
             message.id: message
             for message in Message.objects.select_related("conversation__subscriber").filter(
@@ -49,9 +50,11 @@ class MessageEffect(DeliveryEffect):
         return {delivery.id: messages.get(delivery.fact) for delivery in deliveries}
 
     def settings(self, connection: Connection) -> GupshupSettings:
+        """The app and its token. Raises ConfigurationError."""
         return GupshupSettings.from_connection(connection.config, connection.secrets())
 
     def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
+        """The message or its template as v3 JSON (R3). Raises Skip when neither may go, ConfigurationError."""
         message: Message | None = fact
         if message is None:
             raise ConfigurationError("The message that was to be sent is gone.")
@@ -63,11 +66,13 @@ class MessageEffect(DeliveryEffect):
         return message_body(out.content, phone=person["phone"] or None, user_id=person["user_id"] or None)
 
     def deliver(self, job: Job) -> Proof:
+        """Sends once. Raises the errors of `GupshupClient.send_message`."""
         client = GupshupClient(base_url=platform_url("gupshup"), settings=job.settings)
         sent = client.send_message(job.request)
         return Proof(sent.gs_id, {"message_id": sent.gs_id, "status": sent.status})
 
     def confirmed(self, job: Job) -> None:
+        """Notes Gupshup's id on the message and applies statuses that came before."""
         from integrations.gupshup.status_matching import statuses_match
 
         delivery, proof = job.delivery, job.proof
@@ -80,6 +85,7 @@ class MessageEffect(DeliveryEffect):
         statuses_match(delivery)
 
     def doubtful(self, job: Job, task: Claimed) -> Verdict:
+        """The send waits for a status; its lane goes on (design 3)."""
         doubt_begin(job.delivery)
         return DONE
 
@@ -89,6 +95,7 @@ class MessageEffect(DeliveryEffect):
         return DONE
 
     def held(self, delivery: Delivery) -> Verdict:
+        """Waits until the connection is resumed."""
         return Verdict(Outcome.HOLD)
 
 

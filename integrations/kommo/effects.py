@@ -71,6 +71,7 @@ class DealEffect:
     parks = True
 
     def prepare(self, tasks: list[Claimed]) -> list[Attempt]:
+        """What the CRM does not show yet, as one call per deal."""
         return [self._prepare(task) for task in tasks]
 
     def _prepare(self, task: Claimed) -> Attempt:
@@ -150,6 +151,7 @@ class DealEffect:
     # --- the call -------------------------------------------------------------------------------
 
     def call(self, attempt: Attempt) -> None:
+        """Looks up, creates, patches; steps before one that raises an error of `KommoClient` stay done."""
         sync: Sync = attempt.payload
         client = KommoClient(base_url=platform_url("kommo", subdomain="{subdomain}"), settings=sync.settings)
         if not sync.deal_id and sync.in_doubt:
@@ -263,6 +265,7 @@ class DealEffect:
     # --- the record -----------------------------------------------------------------------------
 
     def record(self, attempt: Attempt) -> Sequence[Verdict]:
+        """Confirms what was done and says what becomes of the poke."""
         sync: Sync = attempt.payload
         mirror = DealMirror.objects.select_for_update().get(id=sync.mirror.id)
         mirror.contact_id, mirror.deal_id = sync.contact_id, sync.deal_id

@@ -60,6 +60,7 @@ class AudienceEffect:
     parks = False
 
     def prepare(self, tasks: list[Claimed]) -> list[Attempt]:
+        """Up to MAX_ROWS people whose desired and confirmed membership differ, as one call."""
         audience = Audience.objects.select_related("connection").filter(id=tasks[0].subject).first()
         if audience is None:
             return [Attempt(tasks, verdict=DONE)]
@@ -118,6 +119,7 @@ class AudienceEffect:
         return Change(membership, delivery, row, membership.desired)
 
     def call(self, attempt: Attempt) -> None:
+        """Makes the audience if need be, adds, then removes. Raises the errors of `AudiencesClient`."""
         sync: Sync = attempt.payload
         client = AudiencesClient(base_url=platform_url("meta"), settings=sync.settings)
         if not sync.external_id:
@@ -135,6 +137,7 @@ class AudienceEffect:
                 )
 
     def record(self, attempt: Attempt) -> Sequence[Verdict]:
+        """Confirms the versions that were read; one verdict for all pokes of the call."""
         sync: Sync = attempt.payload
         if sync.external_id and sync.external_id != sync.audience.external_id:
             Audience.objects.filter(id=sync.audience.id).update(external_id=sync.external_id)

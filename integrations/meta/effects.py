@@ -38,15 +38,18 @@ class EventEffect(DeliveryEffect):
     batch = 50
 
     def load(self, deliveries: list[Delivery]) -> dict[UUID, Any]:
+        """Journey events with their subscriber, by delivery."""
         events = JourneyEvent.objects.select_related("subscriber").in_bulk(
             [delivery.fact for delivery in deliveries]
         )
         return {delivery.id: events.get(delivery.fact) for delivery in deliveries}
 
     def settings(self, connection: Connection) -> MetaSettings:
+        """The assets and the token. Raises ConfigurationError."""
         return MetaSettings.from_connection(connection.config, connection.secrets())
 
     def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
+        """An event for dataset or pixel (design 4). Raises Skip for its time, ConfigurationError, Rejected."""
         event: JourneyEvent | None = fact
         if event is None:
             raise ConfigurationError("The journey event that was to be told is gone.")
@@ -72,6 +75,7 @@ class EventEffect(DeliveryEffect):
         return payloads.pixel_event(**common, noise=role == "noise_pixel")
 
     def group(self, attempts: list[Attempt]) -> list[Attempt]:
+        """All events of the batch in one call; their batch key is one dataset."""
         settled = [attempt for attempt in attempts if attempt.verdict is not None]
         ready = [attempt for attempt in attempts if attempt.verdict is None]
         if not ready:
@@ -81,6 +85,7 @@ class EventEffect(DeliveryEffect):
         return [*settled, together]
 
     def call(self, attempt: Attempt) -> None:
+        """Sends the batch; each job gets its own proof or error."""
         self._send(attempt.payload)
 
     def _send(self, jobs: list[Job]) -> None:
@@ -110,10 +115,12 @@ class EventEffect(DeliveryEffect):
             )
 
     def confirmed(self, job: Job) -> None:
+        """A messaging event that was taken proves its click id (L7)."""
         if job.delivery.data.get("role") == "messaging":
             _click_id_judged(job.delivery, "accepted", "")
 
     def failed(self, job: Job, error: ArriwaError) -> None:
+        """2804087 refutes the click id (L7)."""
         if getattr(error, "platform_code", None) == "100/2804087":
             _click_id_judged(job.delivery, "rejected", "Meta does not know this click.")
 
@@ -145,20 +152,25 @@ class AdEffect(DeliveryEffect):
     queue = "events"
 
     def load(self, deliveries: list[Delivery]) -> dict[UUID, Any]:
+        """Needs no facts beside the delivery."""
         return {delivery.id: delivery for delivery in deliveries}
 
     def settings(self, connection: Connection) -> MetaSettings:
+        """The assets and the token. Raises ConfigurationError."""
         return MetaSettings.from_connection(connection.config, connection.secrets())
 
     def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
+        """The ad's id."""
         return {"ad_id": delivery.target}
 
     def deliver(self, job: Job) -> Proof:
+        """Asks the Graph. Raises the errors of `AdsClient.ad_metadata`."""
         client = AdsClient(base_url=platform_url("meta"), settings=job.settings)
         ad = client.ad_metadata(job.request["ad_id"])
         return Proof(ad.ad_id, asdict(ad))
 
     def confirmed(self, job: Job) -> None:
+        """Keeps the names for analysis and completes the touchpoint (L8)."""
         assert job.proof is not None
         ad = job.proof.facts
         ad_metadata_record(**ad)

@@ -28,15 +28,18 @@ class PaymentLinkEffect(DeliveryEffect):
     queue = "events"
 
     def load(self, deliveries: list[Delivery]) -> dict[UUID, Any]:
+        """Orders with conversation and subscriber, by delivery."""
         orders = Order.objects.select_related("conversation__subscriber").in_bulk(
             [delivery.fact for delivery in deliveries]
         )
         return {delivery.id: orders.get(delivery.fact) for delivery in deliveries}
 
     def settings(self, connection: Connection) -> StripeSettings:
+        """The account and its key. Raises ConfigurationError."""
         return StripeSettings.from_connection(connection.config, connection.secrets())
 
     def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
+        """Product, amount in minor units, currency and metadata (L20). Raises ConfigurationError."""
         order: Order | None = fact
         if order is None:
             raise ConfigurationError("The order that wants a payment link is gone.")
@@ -55,6 +58,7 @@ class PaymentLinkEffect(DeliveryEffect):
         }
 
     def deliver(self, job: Job) -> Proof:
+        """Makes the link; a repetition gets the same. Raises the errors of `StripeClient`."""
         client = StripeClient(base_url=platform_url("stripe"), settings=job.settings)
         link = client.create_payment_link(**job.request, idempotency_key=str(job.delivery.id))
         return Proof(
@@ -69,6 +73,7 @@ class PaymentLinkEffect(DeliveryEffect):
         )
 
     def confirmed(self, job: Job) -> None:
+        """The link goes to the conversation."""
         assert job.proof is not None
         payment_link_record(order_id=job.delivery.fact, url=job.proof.facts["url"])
 
