@@ -1,3 +1,5 @@
+"""The platforms as a Django app."""
+
 from __future__ import annotations
 
 from importlib import import_module

@@ -31,7 +31,7 @@ class ApiTokenAuthentication(BaseAuthentication):
     """
 
     def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
-        """(user, token), or None without a token. Raises AuthenticationFailed for an unknown or revoked one."""
+        """(user, token), None without a token. Raises AuthenticationFailed for an unknown or revoked one."""
         head, _, value = request.headers.get("Authorization", "").partition(" ")
         if head.lower() != "bearer":
             return None

@@ -54,7 +54,7 @@ class MessageEffect(DeliveryEffect):
         return GupshupSettings.from_connection(connection.config, connection.secrets())
 
     def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
-        """The message or its template as v3 JSON (R3). Raises Skip when neither may go, ConfigurationError."""
+        """The message or its template in v3 (R3). Raises Skip when neither may go, ConfigurationError."""
         message: Message | None = fact
         if message is None:
             raise ConfigurationError("The message that was to be sent is gone.")

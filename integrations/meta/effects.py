@@ -49,7 +49,7 @@ class EventEffect(DeliveryEffect):
         return MetaSettings.from_connection(connection.config, connection.secrets())
 
     def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
-        """An event for dataset or pixel (design 4). Raises Skip for its time, ConfigurationError, Rejected."""
+        """An event for dataset or pixel (design 4). Raises Skip, ConfigurationError, Rejected."""
         event: JourneyEvent | None = fact
         if event is None:
             raise ConfigurationError("The journey event that was to be told is gone.")

@@ -13,9 +13,12 @@ PARTS = ("ingest", "reply", "relay", "claim")
 
 
 class Command(BaseCommand):
+    """See `arriwa.bench`."""
+
     help = "Measures Arriwa with real processes; prints lines `name value unit`. The database must be empty."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Which parts, and how long."""
         parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"which of {', '.join(PARTS)}")
         parser.add_argument("--seconds", type=float, help="length of ingest (10) and of each reply run (20)")
         parser.add_argument("--conversations", type=int, default=500, help="of the reply runs")
@@ -23,6 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--short", action="store_true", help="everything once and briefly")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Measures. Raises CommandError when the server may lose data or the database is not empty."""
         from arriwa.bench import claim, common, ingest, relay, reply
 
         if common.PORTS not in os.environ:

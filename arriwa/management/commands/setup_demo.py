@@ -20,14 +20,18 @@ ACCOUNTS = settings.BASE_DIR / "sandbox" / "accounts.json"
 
 
 class Command(BaseCommand):
+    """See `arriwa.provision`."""
+
     help = "Migrates, makes the demo organization, connects it; safe to run again."
 
     def add_arguments(self, parser: CommandParser) -> None:
+        """Where the accounts and the platforms are."""
         parser.add_argument("--accounts", default=str(ACCOUNTS), help="file with the accounts")
         parser.add_argument("--sandbox-url", help="where the platforms are (the environment says it too)")
         parser.add_argument("--web-url", help="where hooks are to come in (the environment says it too)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Prints `{"api_token", "organization"}` as the last line."""
         call_command("migrate_schemas", interactive=False, verbosity=0)
         schedule_install()
         call_command("collectstatic", interactive=False, verbosity=0)
