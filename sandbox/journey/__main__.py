@@ -18,16 +18,9 @@ from sandbox.journey import expected
 from sandbox.journey.api import JourneyStopped, Phone, Product, Sandbox
 from sandbox.journey.compare import problems_of_list
 from sandbox.journey.drive import settle, travel
-from sandbox.journey.record import (
-    Lead,
-    problems_of_flowise,
-    problems_of_gupshup,
-    problems_of_referral,
-    problems_of_stripe,
-)
-from sandbox.journey.record_kommo import problems_of_kommo
-from sandbox.journey.record_meta import problems_of_ad, problems_of_audiences, problems_of_events
+from sandbox.journey.record import Lead
 from sandbox.journey.show import paint, problems_text, table
+from sandbox.journey.verdict import Record, problems_of_record
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -91,26 +84,10 @@ def _run(
     tell("")
     lead = Lead(digits, product.subscriber, expected.ACCOUNT, journey.referral, journey.payments)
     problems = problems_of_list(rows, expected.LINES, settings)
-    return rows, problems + _against_record(rows, sandbox, settings, lead)
-
-
-def _against_record(
-    rows: list[dict[str, Any]], sandbox: Sandbox, settings: dict[str, Any], lead: Lead
-) -> list[str]:
-    state, received, lines = sandbox.states(), sandbox.events_received(), expected.LINES
-    ad = next(one for one in settings["meta"]["ads"] if one["id"] == expected.AD_ID)
     kommo = settings["kommo"]
     stages = sandbox.stages(kommo["subdomain"], kommo["token"])
-    return [
-        *problems_of_referral(rows, lead, ad),
-        *problems_of_gupshup(rows, state["gupshup"], lead, lines),
-        *problems_of_ad(rows, ad),
-        *problems_of_events(rows, state["meta"], received, lead, settings["meta"]["noise_pixel_id"]),
-        *problems_of_audiences(rows, state["meta"], lead, lines, expected.MEMBER_OF),
-        *problems_of_kommo(rows, state["kommo"][kommo["subdomain"]], stages, lead),
-        *problems_of_stripe(rows, state["stripe"], lead),
-        *problems_of_flowise(rows, state["flowise"]),
-    ]
+    record = Record(sandbox.states(), sandbox.events_received(), stages, settings)
+    return rows, problems + problems_of_record(rows, record, lead)
 
 
 if __name__ == "__main__":

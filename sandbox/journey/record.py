@@ -100,8 +100,10 @@ def problems_of_stripe(rows: Sequence[Row], state: Mapping[str, Any], lead: Lead
     links = {one["id"]: one for one in state["links"] if one["_account"] == lead.account}
     intents = {one["id"]: one for one in state["payment_intents"]}
     events = {one["id"]: one for one in state["events"] if one["_account"] == lead.account}
-    orders = {row["proof"].get("metadata", {}).get("arriwa_order") for row in told} - {None}
     paid = {str(one["payment_intent"]) for one in lead.payments}
+    orders = {row["proof"].get("metadata", {}).get("arriwa_order") for row in told}
+    orders |= {intents[one]["metadata"].get("arriwa_order") for one in paid & set(intents)}
+    orders.discard(None)
     problems = both_ways(
         "payment link",
         (str(row["proof"]["payment_link"]) for row in told if "payment_link" in row["proof"]),
