@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings as django_settings
 
 from arriwa.common.errors import ArriwaError, Disposition
-from arriwa.outbox.registry import Claimed, Verdict, register_effect
+from arriwa.outbox.registry import Claimed, Verdict, register_effect, register_timer
 from integrations.base.effects import DONE, DeliveryEffect, Job, Proof, Skip, connection_pause
 from integrations.base.errors import ConfigurationError
 from integrations.base.urls import platform_session
@@ -26,6 +26,7 @@ from subscribers.services.conversation import judgement_record
 
 START = "flowise.start"
 JUDGE = "flowise.judge"
+LOCAL_TIMER = "judge_locally"
 
 
 def flowise_client(settings: FlowiseSettings) -> FlowiseClient:
@@ -196,21 +197,24 @@ class JudgeEffect(_FlowiseEffect):
         self._locally(delivery)
 
     def _locally(self, delivery: Delivery) -> None:
-        judgement = (
-            Judgement.objects.select_related("conversation__subscriber").filter(id=delivery.fact).first()
-        )
-        if judgement is None:
-            return
-        question, language = question_of(judgement)
-        verdict = classify(question, judgement.text, language)
-        judgement_record(
-            judgement_id=judgement.id,
-            verdict=verdict.verdict,
-            confidence=verdict.confidence,
-            value=verdict.value,
-            method="local",
-            reason=verdict.reason,
-        )
+        judge_locally(delivery.fact, 0)
+
+
+def judge_locally(judgement_id: UUID, turn: int) -> None:
+    """The rule-based classifier answers: Flowise is unavailable, or the workspace has none (L16)."""
+    judgement = Judgement.objects.select_related("conversation__subscriber").filter(id=judgement_id).first()
+    if judgement is None:
+        return
+    question, language = question_of(judgement)
+    verdict = classify(question, judgement.text, language)
+    judgement_record(
+        judgement_id=judgement.id,
+        verdict=verdict.verdict,
+        confidence=verdict.confidence,
+        value=verdict.value,
+        method="local",
+        reason=verdict.reason,
+    )
 
 
 def question_of(judgement: Judgement) -> tuple[Question, str]:
@@ -223,3 +227,4 @@ def question_of(judgement: Judgement) -> tuple[Question, str]:
 
 register_effect(StartEffect())
 register_effect(JudgeEffect())
+register_timer(LOCAL_TIMER, judge_locally)

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.dispatch import receiver
 
+from arriwa.common import clock
+from arriwa.outbox.enqueue import timer_set
 from integrations.base.deliveries import connection_for, delivery_enqueue
-from integrations.flowise.effects import JUDGE, START
+from integrations.flowise.effects import JUDGE, LOCAL_TIMER, START
 from subscribers import signals
 from subscribers.models import Conversation, Judgement
 
@@ -36,6 +38,8 @@ def judgement_requested(sender: Any, judgement: Judgement, conversation: Convers
     """A free text answer goes to the workspace's agentflow; without one the local classifier answers."""
     connection = connection_for(conversation, PLATFORM)
     if connection is None:
+        # A timer, because the decision that asked is still being carried out.
+        timer_set(kind=LOCAL_TIMER, subject=judgement.id, turn=judgement.turn, due_at=clock.now())
         return
     delivery_enqueue(
         connection=connection,
