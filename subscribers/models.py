@@ -154,6 +154,8 @@ class Message(models.Model):
     #: What an outgoing message is for; finds the template when the window is closed.
     purpose = models.CharField(max_length=64, blank=True, default="")
     content = models.JSONField(default=dict)
+    #: The platform's own message object as JSON, sealed: it names the sender. None for what we send.
+    raw_sealed = models.BinaryField(null=True, blank=True)
     #: What the message's template needs, and what its statuses stand for (products, order).
     params = models.JSONField(default=list, blank=True)
     about = models.JSONField(default=dict, blank=True)
@@ -179,6 +181,11 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.direction} {self.kind} {self.id}"
+
+    @property
+    def seal_row(self) -> str:
+        """What the sealed raw message is bound to."""
+        return f"message:{self.id}"
 
 
 class Judgement(models.Model):

@@ -317,6 +317,7 @@ class Migration(migrations.Migration):
                 ("kind", models.CharField(max_length=24)),
                 ("purpose", models.CharField(blank=True, default="", max_length=64)),
                 ("content", models.JSONField(default=dict)),
+                ("raw_sealed", models.BinaryField(blank=True, null=True)),
                 ("params", models.JSONField(blank=True, default=list)),
                 ("about", models.JSONField(blank=True, default=dict)),
                 ("external_id", models.CharField(blank=True, max_length=160, null=True, unique=True)),

@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
-from arriwa.common import clock
+from arriwa.common import clock, sealing
 from arriwa.common.errors import ArriwaError
 from subscribers import signals
 from subscribers.click_id import ClickId
@@ -17,6 +17,7 @@ from subscribers.models import Conversation, Message, Order, Subscriber, Touchpo
 from subscribers.selectors import playbook_published
 from subscribers.services.conversation import conversation_advance, conversation_lock
 from subscribers.services.identity import subscriber_resolve
+from tenants.context import current_organization_id
 from tenants.workspaces.models import Workspace
 
 #: WhatsApp's codes for "the 24 h window is closed" (reference gupshup 2.4).
@@ -35,14 +36,7 @@ def message_receive(
         workspace=workspace, phone=event.phone, user_id=event.user_id, name=event.name, at=event.at
     )
     conversation, is_first = _conversation_for(subscriber, workspace, channel, event.at)
-    Message.objects.create(
-        conversation=conversation,
-        direction=Message.Direction.IN,
-        kind=event.kind,
-        content={"text": event.text, "choice_id": event.choice_id, "raw": event.raw},
-        external_id=event.external_id,
-        created_at=event.at,
-    )
+    _message_record(conversation, event)
     if event.at > conversation.last_inbound_at:
         conversation.last_inbound_at = event.at
         conversation.save(update_fields=["last_inbound_at"])
@@ -50,6 +44,21 @@ def message_receive(
         _touchpoint_record(conversation, event, click_id)
     conversation_advance(conversation, _signal(event))
     return conversation
+
+
+def _message_record(conversation: Conversation, event: MessageReceived) -> None:
+    message = Message(
+        conversation=conversation,
+        direction=Message.Direction.IN,
+        kind=event.kind,
+        content={"text": event.text, "choice_id": event.choice_id},
+        external_id=event.external_id,
+        created_at=event.at,
+    )
+    message.raw_sealed = sealing.seal_json(
+        event.raw, organization=current_organization_id(), row=message.seal_row
+    )
+    message.save(force_insert=True)
 
 
 def _signal(event: MessageReceived) -> t.Signal:
