@@ -15,7 +15,8 @@ MOST_PER_PAGE = 100
 def whole_number(request: Request, name: str, default: int, most: int) -> int:
     """A positive query parameter. Raises ValidationError naming it."""
     text = request.query_params.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+    # Length first: int() refuses very long texts with an error of its own.
+    if len(text) > 9 or not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
         raise ValidationError({name: [f"Give a whole number from 1 to {most}."]})
     return int(text)
 
