@@ -214,3 +214,8 @@ class DeadReceipt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.platform}: {self.error_text}"
+
+    @property
+    def seal_row(self) -> str:
+        """What the sealed body is bound to."""
+        return f"dead_receipt:{self.id}"

@@ -5,9 +5,12 @@ A lost wake-up loses no work: the relay and beat look by themselves.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
 
 CHANNEL = "arriwa"
 RECEIPTS = "receipts"
@@ -66,13 +69,15 @@ def _notify(topic: str) -> None:
 
     connection = getattr(_thread, "connection", None)
     for _ in range(2):
-        if connection is None or connection.closed:
-            connection = _thread.connection = direct_connection(application_name="arriwa wakeup")
         try:
+            if connection is None or connection.closed:
+                connection = _thread.connection = direct_connection(application_name="arriwa wakeup")
             connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, topic))
             return
-        except psycopg.OperationalError:
-            connection.close()
+        except psycopg.OperationalError as error:
+            logger.info("a wake-up for %s was lost (%s)", topic, type(error).__name__)
+            if connection is not None:
+                connection.close()
 
 
 _thread = threading.local()

@@ -6,15 +6,14 @@ once. What cannot be served becomes a dead receipt in the tenant's schema, never
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import DataError, transaction
 from django.db import connection as db
-from django.db import transaction
 from django_tenants.utils import schema_context
 
 from arriwa.common import sealing
@@ -23,7 +22,7 @@ from arriwa.common.schema import current_schema
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.finish import backoff
 from integrations.base.hooks import BrokenItem, UnparsableHook
-from integrations.models import DeadReceipt, InboundEvent
+from integrations.models import DeadReceipt
 from integrations.receipts.models import Receipt
 from integrations.receipts.receiver import hook_handler
 from subscribers.inbound import HookIgnored, Inbound
@@ -33,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 #: Tries before a failing item becomes a dead receipt.
 MAX_ATTEMPTS = 8
+OUR_FAULT = "Our own code failed; the log tells where. Correct it and replay this receipt."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,13 @@ def _serve_one() -> bool:
         names = ("id", "uid", "platform", "schema_name", "workspace_uuid", "connection_uuid")
         more = ("received_at", "attempts", "done", "body_sealed")
         receipt = Receipt(**dict(zip(names + more, row, strict=True)))
-        with schema_context(receipt.schema_name):
-            _serve_item(receipt)
+        try:
+            with transaction.atomic(), schema_context(receipt.schema_name):
+                _serve_item(receipt)
+        except Exception:
+            # Nothing may stand at the head for ever: not even what cannot be opened.
+            logger.exception("a receipt of %s could not be worked off; it is tried again", receipt.platform)
+            _put_off(receipt)
     return True
 
 
@@ -100,13 +105,15 @@ def _serve_item(receipt: Receipt) -> None:
         receipt.received_at,
     )
     raw = sealing.unseal(receipt.body_sealed, organization=organization, row=receipt.seal_row)
-    handler = hook_handler(receipt.platform)
     try:
-        if handler is None or receipt.platform not in _intakes:
-            raise NoIntake()
-        items = handler.parse(raw)
-    except (UnparsableHook, NoIntake) as error:
+        items = _items(receipt, raw)
+    except ArriwaError as error:
         _bury(origin, raw, error.code, error.message)
+        _leave(receipt)
+        return
+    except Exception as error:
+        logger.exception("a hook of %s could not be parsed", receipt.platform)
+        _bury(origin, raw, type(error).__name__, OUR_FAULT)
         _leave(receipt)
         return
     if receipt.done < len(items):
@@ -116,13 +123,14 @@ def _serve_item(receipt: Receipt) -> None:
                 _take_in(origin, item)
         except ArriwaError as error:
             logger.warning("a hook of %s was refused: %s", receipt.platform, error.code)
-            _bury(origin, _raw_of(item, raw), error.code, error.message)
+            _bury(origin, raw, error.code, error.message)
         except Exception as error:
             logger.exception("a hook of %s could not be served", receipt.platform)
-            if receipt.attempts + 1 < MAX_ATTEMPTS:
+            # The database takes such values never, whatever the attempt.
+            if receipt.attempts + 1 < MAX_ATTEMPTS and not isinstance(error, DataError):
                 _put_off(receipt)
                 return
-            _bury(origin, _raw_of(item, raw), type(error).__name__, "Our own code failed; see the log.")
+            _bury(origin, raw, type(error).__name__, OUR_FAULT)
     if receipt.done + 1 >= len(items):
         _leave(receipt)
     else:
@@ -131,6 +139,14 @@ def _serve_item(receipt: Receipt) -> None:
                 "UPDATE public.receipts_receipt SET done = done + 1, attempts = 0 WHERE id = %s",
                 (receipt.id,),
             )
+
+
+def _items(receipt: Receipt, raw: bytes) -> list[Inbound | BrokenItem]:
+    """The hook's items. Raises UnparsableHook, NoIntake."""
+    handler = hook_handler(receipt.platform)
+    if handler is None or receipt.platform not in _intakes:
+        raise NoIntake()
+    return handler.parse(raw)
 
 
 def _take_in(origin: Origin, item: Inbound | BrokenItem) -> None:
@@ -153,18 +169,8 @@ def event_is_new(key: str, at: datetime) -> bool:
         return bool(cursor.rowcount)
 
 
-def event_forget(key: str) -> None:
-    """Lets an event be taken in once more (replay of a dead receipt)."""
-    InboundEvent.objects.filter(key=key[:240]).delete()
-
-
-def _raw_of(item: Inbound | BrokenItem, raw: bytes) -> bytes:
-    """The bytes to keep for one item: its own when the parser kept them, else the whole hook."""
-    own = getattr(item, "raw", None) if isinstance(item, BrokenItem) else None
-    return json.dumps(own, ensure_ascii=False).encode() if own else raw
-
-
 def _bury(origin: Origin, raw: bytes, code: str, text: str) -> None:
+    """Keeps the whole hook: a part of it could not be replayed, and its siblings' keys keep them out."""
     dead = DeadReceipt(
         platform=origin.platform,
         connection_uuid=origin.connection,
@@ -173,7 +179,7 @@ def _bury(origin: Origin, raw: bytes, code: str, text: str) -> None:
         error_code=code[:64],
         error_text=text[:400],
     )
-    dead.body_sealed = sealing.seal(raw, organization=origin.organization, row=f"dead_receipt:{dead.id}")
+    dead.body_sealed = sealing.seal(raw, organization=origin.organization, row=dead.seal_row)
     dead.save(force_insert=True)
 
 

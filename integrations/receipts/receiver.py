@@ -7,10 +7,11 @@ Answers: unknown route 404; wrong or missing signature 401; over 4 MiB 413; data
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -33,6 +34,10 @@ ROUTE_SECONDS = 30.0
 UNKNOWN_SECONDS = 5.0
 #: Unknown keys remembered at most, so that guessing does not fill the memory.
 UNKNOWN_LIMIT = 10_000
+#: Seconds to wait for a connection before the sender is asked to come back.
+PATIENCE = 5.0
+#: What a route key looks like; nothing else reaches memory or database.
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 _ROUTE = """
 SELECT r.id, r.organization_id, o.schema_name, r.workspace_uuid, r.connection_uuid, r.secrets_sealed
@@ -101,8 +106,17 @@ def hook_handler(platform: str) -> HookHandler | None:
 class Receiver:
     """Serves /hooks/; everything else goes to the wrapped WSGI application."""
 
-    def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
+    def __init__(
+        self,
+        application: Callable[[Environ, StartResponse], Iterable[bytes]],
+        *,
+        database: Mapping[str, Any] | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        """`database`: libpq's parameters, those of the settings by default; `patience` in seconds."""
         self._application = application
+        self._database = database
+        self._patience = patience
         self._routes: dict[tuple[str, str], tuple[float, Route]] = {}
         self._unknown: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._handlers = {
@@ -127,7 +141,7 @@ class Receiver:
     def _serve(self, environ: Environ, path: str) -> int:
         platform, _, key = path.removeprefix(PREFIX).strip("/").partition("/")
         handler = self._handlers.get(platform)
-        if handler is None or not key or "/" in key:
+        if handler is None or not _KEY.fullmatch(key):
             return 404
         if environ["REQUEST_METHOD"] != "POST":
             return 405
@@ -149,6 +163,10 @@ class Receiver:
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
             logger.warning("hooks: the database is away (%s)", type(error).__name__)
             return 503
+        except Exception:
+            # A fault of ours, such as a master key that is gone: the sender keeps the hook and repeats it.
+            logger.exception("a hook of %s could not be stored; its sender is asked to repeat it", platform)
+            return 503
         wakeup.poke(wakeup.RECEIPTS)
         return 200
 
@@ -163,10 +181,14 @@ class Receiver:
         with self._lock:
             if self._pool is None:
                 self._pool = ConnectionPool(
-                    kwargs={**connection_parameters(), "autocommit": True, "prepare_threshold": 1},
+                    kwargs={
+                        **(self._database or connection_parameters()),
+                        "autocommit": True,
+                        "prepare_threshold": 1,
+                    },
                     min_size=1,
                     max_size=8,
-                    timeout=5,
+                    timeout=self._patience,
                     max_lifetime=600,
                     check=None,
                     open=True,
