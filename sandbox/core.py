@@ -11,6 +11,7 @@ import secrets
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -36,7 +37,7 @@ class Fault:
     delay: float = 0.0
     #: Serve the request, then close the connection without an answer.
     drop_after_accept: bool = False
-    #: Serve the request, then wait this long before the answer leaves.
+    #: Serve the request, then keep the answer back this long, or until the dial is cleared.
     answer_delay: float = 0.0
     #: Refuse the connection's request before serving it (closes without an answer).
     drop_before_accept: bool = False
@@ -118,6 +119,7 @@ class World:
             task.cancel()
         self.received: deque[Received] = deque(maxlen=RECORD_LIMIT)
         self.faults: list[Fault] = []
+        self.cleared = asyncio.Event()
         self.sequence = 0
         self.clock_offset = 0.0
         #: click id of a click-to-WhatsApp ad -> {"account", "ad_id", "at"}; minted by the lead's phone
@@ -199,8 +201,15 @@ class World:
             for _ in range(copies):
                 await self._post(platform, *item)
 
+    async def keep_back(self, seconds: float) -> None:
+        """Waits `seconds`, or until the dial is cleared."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.cleared.wait(), seconds)
+
     def release_held(self) -> None:
-        """Sends what a `reorder` fault still holds, as after its end."""
+        """Sends what `answer_delay` and `reorder` still hold, as after their end."""
+        self.cleared.set()
+        self.cleared = asyncio.Event()
         held, self.held = self.held, defaultdict(list)
         for platform, items in held.items():
             for item in items:
@@ -273,7 +282,7 @@ def platform_middleware(world: World, platform: str) -> Any:
                 entry.answer = None
         for fault in faults:
             if fault.answer_delay:
-                await asyncio.sleep(fault.answer_delay)
+                await world.keep_back(fault.answer_delay)
             if fault.drop_after_accept:
                 return _close(request)
         return response
