@@ -43,6 +43,9 @@ def database(django_test_environment: None, django_db_blocker: Any) -> Iterator[
     with django_db_blocker.unblock():
         old = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
         yield
+        from arriwa.outbox.drain import thread_session
+
+        thread_session().close()
         _end_sessions()
         teardown_databases(old, verbosity=0)
 
