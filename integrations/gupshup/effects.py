@@ -16,14 +16,13 @@ from integrations.base.errors import ConfigurationError
 from integrations.base.urls import platform_url
 from integrations.gupshup.client import GupshupClient
 from integrations.gupshup.config import GupshupSettings
+from integrations.gupshup.kinds import DOUBT_TIMER, MESSAGE
 from integrations.gupshup.payloads import message_body
+from integrations.gupshup.status_matching import statuses_match
 from integrations.models import Connection, Delivery
 from subscribers.models import Message
 from subscribers.sender import Withheld, outgoing
 from subscribers.services.identity import person_open
-
-KIND = "gupshup.message"
-DOUBT_TIMER = "send_doubt"
 
 # WhatsApp: about one message in 6 s to one person with a burst of 45 (reference gupshup 2.4, 131056);
 # 80 messages a second from one number.
@@ -34,7 +33,7 @@ register_rate("gupshup:app", per_second=django_settings.GUPSHUP_RATE, burst=djan
 class MessageEffect(DeliveryEffect):
     """One message to one person. Gupshup knows no idempotency key: a send in doubt is never repeated."""
 
-    kind = KIND
+    kind = MESSAGE
     queue = "interactive"
     idempotent = False
     max_attempts = 12
@@ -73,8 +72,6 @@ class MessageEffect(DeliveryEffect):
 
     def confirmed(self, job: Job) -> None:
         """Notes Gupshup's id on the message and applies statuses that came before."""
-        from integrations.gupshup.status_matching import statuses_match
-
         delivery, proof = job.delivery, job.proof
         assert proof is not None
         Message.objects.filter(id=delivery.fact).update(
@@ -101,8 +98,6 @@ class MessageEffect(DeliveryEffect):
 
 def doubt_begin(delivery: Delivery) -> None:
     """Nobody knows whether the message went out: its next status tells, or the timer ends the wait."""
-    from integrations.gupshup.status_matching import statuses_match
-
     delivery.data["doubt"] = True
     delivery.save(update_fields=["data", "error_code", "error_text"])
     due = clock.now() + timedelta(seconds=django_settings.SEND_DOUBT_SECONDS)

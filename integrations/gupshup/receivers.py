@@ -7,7 +7,7 @@ from typing import Any
 from django.dispatch import receiver
 
 from integrations.base.deliveries import delivery_enqueue
-from integrations.gupshup.effects import KIND
+from integrations.gupshup.kinds import MESSAGE
 from integrations.gupshup.status_matching import status_take_in
 from integrations.models import Connection
 from integrations.receipts.intake import Origin, register_intake
@@ -30,7 +30,7 @@ def message_queued(sender: Any, message: Message, conversation: Conversation, **
     again = ":template" if message.window_refused else ""
     delivery_enqueue(
         connection=connection,
-        kind=KIND,
+        kind=MESSAGE,
         action=f"send {message.purpose}{again}",
         target=connection.config.get("number", ""),
         business_key=f"{message.purpose}:{message.kind}{again}",

@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from arriwa.common import clock
 from arriwa.outbox.enqueue import timer_cancel
-from integrations.gupshup import effects
+from integrations.gupshup.kinds import DOUBT_TIMER, MESSAGE
 from integrations.models import Delivery, OrphanStatus
 from subscribers.inbound import MessageStatusChanged
 from subscribers.models import AliasKind, Conversation, Message, SubscriberAlias
@@ -99,7 +99,7 @@ def _recipients(conversation: Conversation) -> list[str]:
 
 def _sends(conversation: Conversation) -> Any:
     return Delivery.objects.filter(
-        conversation=conversation, kind=effects.KIND, state=Delivery.State.STARTED
+        conversation=conversation, kind=MESSAGE, state=Delivery.State.STARTED
     ).order_by("started_at", "created_at")
 
 
@@ -132,7 +132,7 @@ def _adopt(doubt: Delivery, gs_id: str) -> None:
     doubt.finished_at = clock.now()
     doubt.error_code = doubt.error_text = ""
     doubt.save(update_fields=["state", "external_id", "proof", "finished_at", "error_code", "error_text"])
-    timer_cancel(kind=effects.DOUBT_TIMER, subject=doubt.id)
+    timer_cancel(kind=DOUBT_TIMER, subject=doubt.id)
     message = Message.objects.select_for_update().get(id=doubt.fact)
     message.gs_id = gs_id
     message.accepted_at = clock.now()
