@@ -19,7 +19,7 @@ from arriwa.common import clock
 from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.finish import backoff, tasks_finish
-from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, effect_for, timer_for
+from arriwa.outbox.registry import Attempt, Claimed, Outcome, RecordsMany, Verdict, effect_for, timer_for
 from arriwa.outbox.session import Session
 
 logger = logging.getLogger(__name__)
@@ -127,10 +127,7 @@ class Drain:
         """
         try:
             with schema_context(schema_name), transaction.atomic():
-                verdicts: list[Verdict] = []
-                for attempt in attempts:
-                    verdicts += effect_for(attempt.tasks[0].kind).record(attempt)
-                tasks = [task for attempt in attempts for task in attempt.tasks]
+                tasks, verdicts = _recorded(attempts)
                 tasks_finish(session_id=self.session.id, tasks=tasks, verdicts=verdicts, queue=self.queue)
         except Exception:
             if len(attempts) > 1:
@@ -147,6 +144,25 @@ class Drain:
         verdicts = [Verdict(Outcome.RETRY, delay=backoff(task.attempts)) for task in tasks]
         with schema_context(schema_name), transaction.atomic():
             tasks_finish(session_id=self.session.id, tasks=tasks, verdicts=verdicts, queue=self.queue)
+
+
+def _recorded(attempts: list[Attempt]) -> tuple[list[Claimed], list[Verdict]]:
+    """Records the answers, those of one kind together; tasks and their verdicts."""
+    by_kind: dict[str, list[Attempt]] = defaultdict(list)
+    for attempt in attempts:
+        by_kind[attempt.tasks[0].kind].append(attempt)
+    tasks: list[Claimed] = []
+    verdicts: list[Verdict] = []
+    for kind, group in by_kind.items():
+        effect = effect_for(kind)
+        if isinstance(effect, RecordsMany):
+            answers = effect.record_many(group)
+        else:
+            answers = [effect.record(attempt) for attempt in group]
+        for attempt, given in zip(group, answers, strict=True):
+            tasks += attempt.tasks
+            verdicts += given
+    return tasks, verdicts
 
 
 _sessions = threading.local()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from arriwa.common.errors import ArriwaError
@@ -79,6 +79,14 @@ class Effect(Protocol):
 
     def record(self, attempt: Attempt) -> Sequence[Verdict]:
         """In the tenant's transaction: answer and follow-ups; one verdict per task of the attempt."""
+
+
+@runtime_checkable
+class RecordsMany(Protocol):
+    """An effect that records the answers of several attempts with few statements."""
+
+    def record_many(self, attempts: Sequence[Attempt]) -> list[Sequence[Verdict]]:
+        """`record` for each attempt, in their order."""
 
 
 #: (schema is entered already) subject, turn -> nothing
