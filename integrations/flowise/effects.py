@@ -86,7 +86,14 @@ class StartEffect(_FlowiseEffect):
         if job.delivery.attempts > 1:
             known = client.find_execution(request["session_id"], str(job.delivery.id))
             if known is not None:
-                return Proof(known.id, {"execution_id": known.id, "adopted_from": "executions"})
+                return Proof(
+                    known.id,
+                    {
+                        "execution_id": known.id,
+                        "session_id": request["session_id"],
+                        "adopted_from": "executions",
+                    },
+                )
         draft = client.draft(
             request["question"],
             request["session_id"],
