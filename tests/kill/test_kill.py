@@ -1,0 +1,143 @@
+"""kill -9 at every point of an effect's life: each platform holds each effect once (issue 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kill.leads import ACCOUNT, ORDER, Lead, Leads, settle
+from tests.kill.points import (
+    ANSWER_READ,
+    DECISION_COMMITTED,
+    POINTS,
+    RECEIPT_STORED,
+    REQUEST_ACCEPTED,
+    TASK_CLAIMED,
+    stopped_at,
+)
+from tests.kill.proof import problems
+from tests.kill.stack import Stack, until
+
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(400)]
+UNKNOWN_SECONDS = 60.0
+
+
+def kill_at(
+    point: str, *, victim: str, stands: str, steps: tuple[str, ...], stack: Stack, leads: Leads
+) -> list[Lead]:
+    """The leads take the steps; the victim dies while `stands` is at the point, and is started again."""
+    people = leads.before(*steps)
+    with stopped_at(point, stands, stack, people):
+        stack.kill(victim)
+    if victim == stands == "web":
+        # The stored receipt brings its effects about before the platform has got any 2xx.
+        for person in people:
+            person.wait_answer()
+    stack.restart(victim)
+    if victim == "web":
+        stack.wait_web()
+    for person in people:
+        person.wait_answer()
+    settle(stack)
+    return people
+
+
+def assert_each_once(stack: Stack, leads: Leads, people: list[Lead]) -> None:
+    """The ledgers are complete and the platforms hold what they tell, once."""
+    assert [problem for person in people for problem in problems(stack, person)] == []
+    leads.rest(people)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_relay_leaves_each_effect_once(stack: Stack, leads: Leads, point: str) -> None:
+    steps = ("start", "niche") if point == REQUEST_ACCEPTED else ("start",)
+    people = kill_at(point, victim="relay", stands="relay", steps=steps, stack=stack, leads=leads)
+    assert_each_once(stack, leads, people)
+
+
+@pytest.mark.parametrize("point", POINTS[1:])
+def test_a_killed_worker_leaves_each_effect_once(stack: Stack, leads: Leads, point: str) -> None:
+    everything = ("start", "niche", "budget", "order")
+    steps = everything if point == REQUEST_ACCEPTED else ("start", "niche")
+    people = kill_at(point, victim="worker", stands="worker", steps=steps, stack=stack, leads=leads)
+    assert_each_once(stack, leads, people)
+
+
+def test_a_web_process_killed_before_its_answer_to_a_hook_leaves_each_effect_once(
+    stack: Stack, leads: Leads
+) -> None:
+    people = kill_at(RECEIPT_STORED, victim="web", stands="web", steps=("niche",), stack=stack, leads=leads)
+    hook = [hook for hook in stack.sandbox.get("/_hooks", platform="gupshup") if len(hook["answers"]) > 1]
+    assert hook, "the platform did not send the hook again"
+    assert hook[0]["answers"][-1]["status"] == 200
+    assert_each_once(stack, leads, people)
+
+
+@pytest.fixture
+def statuses_off(stack: Stack) -> Iterator[None]:
+    """WhatsApp tells nothing of what becomes of a message."""
+    app = {"app_id": ACCOUNT["gupshup"]["app_id"]}
+    before = stack.sandbox.post("/gupshup/_settings", app)["statuses"]
+    stack.sandbox.post("/gupshup/_settings", {**app, "statuses": []})
+    yield
+    stack.sandbox.post("/gupshup/_settings", {**app, "statuses": before})
+
+
+def test_without_statuses_a_send_in_doubt_is_unknown_and_never_repeated(
+    stack: Stack, leads: Leads, statuses_off: None
+) -> None:
+    [person] = kill_at(
+        REQUEST_ACCEPTED, victim="relay", stands="relay", steps=("start",), stack=stack, leads=leads
+    )
+    assert_unknown_and_goes_on(stack, person)
+
+
+def assert_unknown_and_goes_on(stack: Stack, person: Lead) -> None:
+    """The wait for a status ends without one; the lead's next step is answered all the same."""
+    waits = "SELECT count(*) FROM public.outbox_timer WHERE kind = 'send_doubt' AND due_at {} now()"
+    until(lambda: stack.rows(waits.format(">"))[0][0], UNKNOWN_SECONDS, lambda: "no send is in doubt")
+    # Ten minutes have passed.
+    stack.rows("UPDATE public.outbox_timer SET due_at = now() WHERE kind = 'send_doubt' RETURNING id")
+    until(lambda: not stack.rows(waits.format("<="))[0][0], UNKNOWN_SECONDS, lambda: "the wait does not end")
+    assert problems(stack, person, unknown=1) == []
+    person.act()
+    person.wait_answer()
+    settle(stack)
+    assert problems(stack, person, unknown=1) == []
+
+
+# --- the whole matrix -------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("step", ORDER)
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("victim", ["relay", "worker", "web"])
+def test_each_process_killed_at_each_point_of_each_step_leaves_each_effect_once(
+    stack: Stack, leads: Leads, victim: str, point: str, step: str
+) -> None:
+    # Web has its part in the first point alone, the worker in all but the first.
+    bystander = "worker" if point == RECEIPT_STORED else "web"
+    stands = "relay" if victim == bystander else victim
+    people = kill_at(point, victim=victim, stands=stands, steps=(step,), stack=stack, leads=leads)
+    assert_each_once(stack, leads, people)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("point", [DECISION_COMMITTED, TASK_CLAIMED])
+def test_without_statuses_a_send_that_had_not_begun_is_sent_once(
+    stack: Stack, leads: Leads, statuses_off: None, point: str
+) -> None:
+    people = kill_at(point, victim="relay", stands="relay", steps=("start",), stack=stack, leads=leads)
+    assert [problem for person in people for problem in problems(stack, person, statuses=False)] == []
+
+
+@pytest.mark.long
+def test_without_statuses_an_answer_that_was_not_recorded_is_a_send_in_doubt(
+    stack: Stack, leads: Leads, statuses_off: None
+) -> None:
+    [person] = kill_at(
+        ANSWER_READ, victim="relay", stands="relay", steps=("start",), stack=stack, leads=leads
+    )
+    assert_unknown_and_goes_on(stack, person)
