@@ -3,62 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings as django_settings
 
 from arriwa.common import clock, ids
 from arriwa.common.errors import ArriwaError, Disposition
-from arriwa.common.money import minor_to_major
 from arriwa.common.redaction import redact_text
 from arriwa.outbox.finish import backoff
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, register_effect, register_rate
 from integrations.base.effects import DONE, after_transient, connection_pause, connection_succeeded
 from integrations.base.urls import platform_url
-from integrations.kommo import payloads
 from integrations.kommo.client import KommoClient
 from integrations.kommo.config import KommoSettings
+from integrations.kommo.deal_sync import CREATES, Person, Sync, deal_name, deal_sync
 from integrations.models import Connection, DealMirror, Delivery
 from subscribers.services.identity import person_open
 from tenants.context import current_organization_id
 
 KIND = "kommo.deal"
-CREATES = ("contact", "deal")
 
 # 7 requests a second per integration; one sync makes two or three (reference A7).
 register_rate("kommo:account", per_second=2, burst=3)
-
-
-@dataclass(slots=True)
-class Person:
-    """Who the contact is; lives only as long as the call."""
-
-    name: str
-    phone: str
-
-
-@dataclass(slots=True)
-class Sync:
-    """What one run has to bring about for one deal."""
-
-    mirror: DealMirror
-    settings: KommoSettings
-    person: Person
-    #: The deal's name; its end makes it findable after a lost answer.
-    name: str
-    #: attribute -> value that the CRM does not show yet
-    changes: dict[str, Any]
-    #: attribute (and "contact", "deal") -> its delivery
-    deliveries: dict[str, Delivery]
-    #: The create was sent before and its answer lost: look it up first.
-    in_doubt: bool = False
-    contact_id: str = ""
-    deal_id: str = ""
-    #: attribute -> proof
-    done: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class DealEffect:
@@ -99,11 +66,16 @@ class DealEffect:
             wait = timedelta(seconds=django_settings.KOMMO_LAG_SECONDS) - (clock.now() - started)
             if wait > timedelta(0):
                 return Attempt([task], verdict=Verdict(Outcome.RETRY, delay=wait.total_seconds()))
+        try:
+            settings = KommoSettings.from_connection(mirror.connection.config, mirror.connection.secrets())
+        except ArriwaError as error:
+            _end_all(deliveries, error)
+            return Attempt([task], verdict=Verdict(Outcome.DEAD))
         person = person_open(mirror.conversation.subscriber)
         _mark_started(list(deliveries.values()))
         sync = Sync(
             mirror=mirror,
-            settings=KommoSettings.from_connection(mirror.connection.config, mirror.connection.secrets()),
+            settings=settings,
             person=Person(person["name"], person["phone"]),
             name=deal_name(person["name"], mirror.conversation_id),
             changes=changes,
@@ -148,119 +120,11 @@ class DealEffect:
         )
         return found
 
-    # --- the call -------------------------------------------------------------------------------
-
     def call(self, attempt: Attempt) -> None:
-        """Looks up, creates, patches; steps before one that raises an error of `KommoClient` stay done."""
+        """Brings Kommo in line; raises the errors of `deal_sync`."""
         sync: Sync = attempt.payload
         client = KommoClient(base_url=platform_url("kommo", subdomain="{subdomain}"), settings=sync.settings)
-        if not sync.deal_id and sync.in_doubt:
-            self._adopt(client, sync)
-        if not sync.deal_id:
-            self._create(client, sync)
-        self._patch_deal(client, sync)
-        self._patch_contact(client, sync)
-
-    def _adopt(self, client: KommoClient, sync: Sync) -> None:
-        """Looks for a deal that a lost answer may have made: by phone, then by its name."""
-        if not sync.person.phone:
-            return
-        matches = payloads.exact_matches(client.contact_search(sync.person.phone), sync.person.phone)
-        for contact in matches:
-            for lead_id in contact.lead_ids:
-                lead = client.lead_get(lead_id)
-                if lead is not None and lead.name == sync.name:
-                    sync.contact_id, sync.deal_id = str(contact.id), str(lead.id)
-                    proof = {"deal_id": lead.id, "contact_id": contact.id, "adopted_from": "search"}
-                    sync.done["contact"] = sync.done["deal"] = proof
-                    return
-
-    def _create(self, client: KommoClient, sync: Sync) -> None:
-        contact_id = self._known_contact(client, sync)
-        stage = sync.changes.get("stage", sync.mirror.desired.get("stage", "new"))
-        tags = [name[4:] for name, value in sync.changes.items() if name.startswith("tag:") and value]
-        contact_fields = {} if contact_id else self._fields(sync, "contacts")
-        lead_fields = self._fields(sync, "leads")
-        body = payloads.complex_body(
-            name=sync.name,
-            pipeline_id=sync.settings.pipeline(),
-            status_id=sync.settings.stage(stage),
-            request_id=str(sync.mirror.id),
-            contact_name=sync.person.name,
-            phone=sync.person.phone or None,
-            contact_id=contact_id,
-            price=_price(sync.changes.get("price")),
-            lead_fields={ref: value for ref, value in lead_fields.values()},
-            contact_fields={ref: value for ref, value in contact_fields.values()},
-            tags=tags,
-        )
-        made = client.lead_complex_create(body)
-        sync.contact_id, sync.deal_id = str(made.contact_id), str(made.lead_id)
-        proof = {
-            "deal_id": made.lead_id,
-            "contact_id": made.contact_id,
-            "merged": made.merged,
-            "request_id": made.request_id,
-        }
-        told = ["contact", "deal", "stage", *lead_fields, *contact_fields]
-        told += [f"tag:{tag}" for tag in tags] + (["price"] if "price" in sync.changes else [])
-        for name in told:
-            sync.done[name] = proof
-
-    def _known_contact(self, client: KommoClient, sync: Sync) -> int | None:
-        if not sync.person.phone:
-            return None
-        found = payloads.exact_matches(client.contact_search(sync.person.phone), sync.person.phone)
-        return found[0].id if found else None
-
-    def _patch_deal(self, client: KommoClient, sync: Sync) -> None:
-        left = {n: v for n, v in sync.changes.items() if n not in sync.done}
-        fields = {n: pair for n, pair in self._fields(sync, "leads").items() if n in left}
-        tags = {n: v for n, v in left.items() if n.startswith("tag:")}
-        names = [*fields, *tags, *(n for n in ("stage", "price") if n in left)]
-        if not names:
-            return
-        stage = left.get("stage")
-        body = payloads.lead_patch_body(
-            status_id=sync.settings.stage(stage) if stage else None,
-            pipeline_id=sync.settings.pipeline() if stage else None,
-            price=_price(left.get("price")),
-            fields={ref: value for ref, value in fields.values()},
-            tags_to_add=[n[4:] for n, v in tags.items() if v],
-            tags_to_delete=[n[4:] for n, v in tags.items() if not v],
-        )
-        patched = client.lead_patch(int(sync.deal_id), body)
-        proof = {
-            "deal_id": patched.id,
-            "updated_at": patched.updated_at,
-            "request_id": patched.request_id,
-        }
-        for name in names:
-            sync.done[name] = proof
-
-    def _patch_contact(self, client: KommoClient, sync: Sync) -> None:
-        fields = {n: p for n, p in self._fields(sync, "contacts").items() if n not in sync.done}
-        if not fields:
-            return
-        body = payloads.contact_patch_body(fields={ref: value for ref, value in fields.values()})
-        patched = client.contact_patch(int(sync.contact_id), body)
-        proof = {
-            "contact_id": patched.id,
-            "updated_at": patched.updated_at,
-            "request_id": patched.request_id,
-        }
-        for name in fields:
-            sync.done[name] = proof
-
-    def _fields(self, sync: Sync, entity: str) -> dict[str, tuple[int, Any]]:
-        """attribute -> (field id, value) of the entity's changed fields."""
-        found = {}
-        for name, value in sync.changes.items():
-            if name.startswith("field:"):
-                ref = sync.settings.field(name[6:])
-                if ref.entity == entity:
-                    found[name] = (ref.field_id, value)
-        return found
+        deal_sync(client, sync)
 
     # --- the record -----------------------------------------------------------------------------
 
@@ -315,9 +179,13 @@ class DealEffect:
         return after_transient(error, task)
 
 
-def deal_name(person: str, conversation: UUID) -> str:
-    """A name that people know and that is found again: "Ana · WhatsApp 1f3a9c02"."""
-    return f"{person or 'Lead'} · WhatsApp {conversation.hex[:8]}"
+def _end_all(deliveries: dict[str, Delivery], error: ArriwaError) -> None:
+    Delivery.objects.filter(id__in=[d.id for d in deliveries.values()]).update(
+        state=Delivery.State.DEAD,
+        error_code=error.code[:64],
+        error_text=error.message[:400],
+        finished_at=clock.now(),
+    )
 
 
 def _mark_started(deliveries: list[Delivery]) -> None:
@@ -326,11 +194,6 @@ def _mark_started(deliveries: list[Delivery]) -> None:
         delivery.started_at = delivery.started_at or clock.now()
         delivery.attempts += 1
     Delivery.objects.bulk_update(deliveries, ["state", "started_at", "attempts"])
-
-
-def _price(value: Any) -> int | None:
-    """Whole units of the account's currency from [minor units, currency]."""
-    return None if value is None else int(minor_to_major(value[0], value[1]))
 
 
 def _action(name: str, value: Any, connection: Connection) -> str:
