@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from arriwa.outbox.finish import connection_resume
 from integrations.models import Connection
 from tenants.models import HookRoute, Organization
 from tenants.services import hook_route_create
@@ -23,7 +24,7 @@ def connection_save(
     config: dict[str, Any],
     secrets: dict[str, Any],
 ) -> Connection:
-    """Makes or updates the workspace's connection to an account; a paused one becomes active."""
+    """Makes or updates the workspace's connection to an account; a paused one becomes active and works on."""
     connection = Connection.objects.filter(
         workspace=workspace, platform=platform, account=account
     ).first() or Connection(workspace=workspace, platform=platform, account=account)
@@ -32,6 +33,7 @@ def connection_save(
     connection.state = Connection.State.ACTIVE
     connection.state_reason = ""
     connection.save()
+    connection_resume(connection=connection.id)
     return connection
 
 
