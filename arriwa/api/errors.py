@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 from rest_framework.views import exception_handler as drf_handler
 
 
@@ -26,3 +30,14 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         code, message = "not_found", "There is no such thing here."
     response.data = {"errors": fields, "code": code, "message": message}
     return response
+
+
+class NotFound(APIView):
+    """Any address of the API that is none: 404 in our shape instead of a page."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, rest: str) -> Response:
+        """Always Http404."""
+        raise Http404
+
+    post = put = patch = delete = get

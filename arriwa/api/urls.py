@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from arriwa.api.errors import NotFound
 from arriwa.api.v1 import subscribers
 
 urlpatterns = [
     path("v1/subscribers/", subscribers.SubscriberList.as_view()),
     path("v1/subscribers/<uuid:subscriber>/ledger/", subscribers.SubscriberLedger.as_view()),
+    path("v1/<path:rest>", NotFound.as_view()),
     path(
         "schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"
     ),
