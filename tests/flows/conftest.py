@@ -13,11 +13,15 @@ from tests.support.sandbox import Phone, Sandbox
 
 
 @pytest.fixture(autouse=True)
-def full_buckets(demo: Any) -> None:
-    """No test waits for what another has drawn, or was told to wait for."""
+def full_buckets(demo: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """No test waits for what another has drawn, nor for Kommo's few requests a second; its real rate."""
+    from arriwa.outbox import registry
     from arriwa.outbox.models import RateLimit
 
     RateLimit.objects.all().delete()
+    real = registry._rates["kommo:account"]
+    monkeypatch.setitem(registry._rates, "kommo:account", registry.Rate(100, 100))
+    return real
 
 
 @pytest.fixture

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.db import connection
+
+from arriwa.outbox.enqueue import real_now
+from arriwa.outbox.models import OutboxTask, RateLimit
 from tests.support.sandbox import Phone, Sandbox
 
 Settle = Callable[..., None]
-QUESTIONS = 4
+#: The second and third question take words alone.
+BUDGET, CHANNEL = "около 2000 долларов", "в основном инстаграм"
 STATUSES_OFF = {"platform": "gupshup", "mute": True, "hook": "status"}
 STRIPE_OFF = {"platform": "stripe", "mute": True}
 
 
 def to_offer(phone: Phone, settle: Settle) -> None:
-    """From the ad to the product cards, all by taps."""
+    """From the ad to the product cards."""
     phone.tap_ad()
     settle()
-    for _ in range(QUESTIONS):
-        phone.choose(0)
+    for answer in (phone.choose, lambda: phone.say(BUDGET), lambda: phone.say(CHANNEL), phone.choose):
+        answer()
         settle()
 
 
@@ -35,7 +40,7 @@ def walk(phone: Phone, settle: Settle) -> None:
     settle()
     phone.choose(0)
     settle()
-    for text in ("ывапрол", "не знаю", "около 2000 долларов", "в основном инстаграм"):
+    for text in ("ывапрол", "не знаю", BUDGET, CHANNEL):
         phone.say(text)
         settle()
     phone.choose(0)
@@ -56,3 +61,17 @@ def requests_for(sandbox: Sandbox, platform: str, path: str, words: str) -> list
     """Requests that arrived whose path and body mention these."""
     rows = sandbox.get("/_received", platform=platform, path=path)
     return [row for row in rows if words in row["body"]]
+
+
+def user_id_of(sandbox: Sandbox, phone: Phone) -> str:
+    """The WhatsApp user id under which the business knows the phone's owner."""
+    rows = sandbox.state("gupshup")["inbound"]
+    row = next(r for r in rows if r["wa_id"] == phone.number and r["account"] == phone.account)
+    return str(row["message"]["from_user_id"])
+
+
+def hasten() -> None:
+    """Back-offs and retry times are over now."""
+    connection.set_schema_to_public()
+    OutboxTask.objects.filter(state="ready").update(available_at=real_now())
+    RateLimit.objects.update(blocked_until=None)
