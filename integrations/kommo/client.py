@@ -149,6 +149,11 @@ class KommoClient:
             raise MalformedReply(f"Kommo named {len(found)} deals for one.", status=reply.status)
         return found[0]
 
+    def lead_search(self, text: str) -> tuple[Lead, ...]:
+        """Deals that the full-text search finds, with their contacts' ids; a new one may be missing yet."""
+        params = {"query": text, "with": "contacts"}
+        return tuple(self._pages("/leads", "leads", parse_lead, params))
+
     def lead_patch(self, lead_id: int, body: Mapping[str, Any]) -> Patched:
         """Changes a deal. `body` from `payloads.lead_patch_body`; repeating it changes nothing more."""
         return self._patch(f"/leads/{int(lead_id)}", body)

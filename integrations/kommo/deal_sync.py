@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from arriwa.common.money import minor_to_major
-from integrations.base.errors import Rejected
 from integrations.kommo import payloads
 from integrations.kommo.client import KommoClient
 from integrations.kommo.config import KommoSettings
@@ -48,7 +47,7 @@ class Sync:
 def deal_sync(client: KommoClient, sync: Sync) -> None:
     """Looks up, creates, patches; what was done before an error stays noted in `sync.done`.
 
-    Raises the errors of `KommoClient`, and Rejected when a lost create cannot be looked up.
+    Raises the errors of `KommoClient`.
     """
     if not sync.deal_id and sync.in_doubt:
         _adopt(client, sync)
@@ -59,21 +58,13 @@ def deal_sync(client: KommoClient, sync: Sync) -> None:
 
 
 def _adopt(client: KommoClient, sync: Sync) -> None:
-    """Looks for a deal that a lost answer may have made: by phone, then by its name."""
-    if not sync.person.phone:
-        raise Rejected(
-            "The deal may have been made in Kommo and no phone is known to look it up by: look there,"
-            " then replay."
-        )
-    matches = payloads.exact_matches(client.contact_search(sync.person.phone), sync.person.phone)
-    for contact in matches:
-        for lead_id in contact.lead_ids:
-            lead = client.lead_get(lead_id)
-            if lead is not None and lead.name == sync.name:
-                sync.contact_id, sync.deal_id = str(contact.id), str(lead.id)
-                proof = {"deal_id": lead.id, "contact_id": contact.id, "adopted_from": "search"}
-                sync.done["contact"] = sync.done["deal"] = proof
-                return
+    """Looks for a deal that a lost answer may have made, by its name: the person may have no phone."""
+    for lead in client.lead_search(sync.name):
+        if lead.name == sync.name and lead.contact_ids:
+            sync.contact_id, sync.deal_id = str(lead.contact_ids[0]), str(lead.id)
+            proof = {"deal_id": lead.id, "contact_id": lead.contact_ids[0], "adopted_from": "search"}
+            sync.done["contact"] = sync.done["deal"] = proof
+            return
 
 
 def _create(client: KommoClient, sync: Sync) -> None:
