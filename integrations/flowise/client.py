@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT = 2.0
 #: Seconds for everything that is no prediction.
 READ_TIMEOUT = 5.0
+#: Seconds for an abort: it works once it is sent, and a lead waits for the local classifier meanwhile.
+ABORT_TIMEOUT = 0.5
 #: A resolve looks at the newest runs only.
 EXECUTIONS_LIMIT = 50
 
@@ -86,7 +88,7 @@ class FlowiseClient:
     def abort(self, session_id: str) -> None:
         """Ends the session's run. Without one, Flowise answers the same."""
         path = f"/chatmessage/abort/{self._settings.flow_id}/{session_id}"
-        raise_for_flowise(self._request("PUT", path, READ_TIMEOUT))
+        raise_for_flowise(self._request("PUT", path, ABORT_TIMEOUT))
 
     def executions(self, session_id: str) -> tuple[Execution, ...]:
         """The session's newest runs. Raises Unsupported when the key may not view executions."""
