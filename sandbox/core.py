@@ -33,7 +33,7 @@ class Fault:
     status: int = 0
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
-    #: Seconds before the request is served.
+    #: Seconds before the request is served, or until the dial is cleared.
     delay: float = 0.0
     #: Serve the request, then close the connection without an answer.
     drop_after_accept: bool = False
@@ -207,7 +207,7 @@ class World:
             await asyncio.wait_for(self.cleared.wait(), seconds)
 
     def release_held(self) -> None:
-        """Sends what `answer_delay` and `reorder` still hold, as after their end."""
+        """Lets go what `delay`, `answer_delay` and `reorder` still hold, as after their end."""
         self.cleared.set()
         self.cleared = asyncio.Event()
         held, self.held = self.held, defaultdict(list)
@@ -266,7 +266,7 @@ def platform_middleware(world: World, platform: str) -> Any:
         faults = world.faults_for(platform, request.method, request.path)
         for fault in faults:
             if fault.delay:
-                await asyncio.sleep(fault.delay)
+                await world.keep_back(fault.delay)
             if fault.drop_before_accept:
                 return _close(request)
             if fault.status or (fault.rate and world.over_rate(fault)):
