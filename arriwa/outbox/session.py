@@ -75,6 +75,17 @@ RETURNING id
 """
 
 
+_LEVELS = """
+INSERT INTO public.outbox_ratelimit (key, tokens, updated_at)
+SELECT v.key, v.tokens, %s FROM unnest(%s::text[], %s::float8[]) AS v (key, tokens)
+ON CONFLICT (key) DO UPDATE SET tokens = excluded.tokens, updated_at = excluded.updated_at
+"""
+_LATE = """
+UPDATE public.outbox_outboxtask t SET available_at = v.due
+FROM unnest(%s::bigint[], %s::timestamptz[]) AS v (id, due) WHERE t.id = v.id
+"""
+
+
 def queue_key(queue: str) -> int:
     """Second key of a queue's advisory lock: a signed 32-bit number."""
     return zlib.crc32(queue.encode()) - (1 << 31)
@@ -270,19 +281,13 @@ class _Buckets:
 
     def save(self) -> None:
         """Writes levels back and moves tasks that found no token to when they may find one."""
-        rows = [(key, level, self._now) for key, level in self._levels.items() if rate_for(key) is not None]
+        rows = [(key, level) for key, level in sorted(self._levels.items()) if rate_for(key) is not None]
         if rows:
-            self._cursor.executemany(
-                "INSERT INTO public.outbox_ratelimit (key, tokens, updated_at) VALUES (%s, %s, %s)"
-                " ON CONFLICT (key) DO UPDATE SET tokens = excluded.tokens,"
-                " updated_at = excluded.updated_at",
-                rows,
+            self._cursor.execute(
+                _LEVELS, (self._now, [key for key, _ in rows], [float(level) for _, level in rows])
             )
         if self._late:
-            self._cursor.executemany(
-                "UPDATE public.outbox_outboxtask SET available_at = %s WHERE id = %s",
-                [(when, task) for task, when in self._late.items()],
-            )
+            self._cursor.execute(_LATE, (list(self._late), list(self._late.values())))
 
 
 def _claimed(row: Any) -> Claimed:

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from arriwa.common import clock, sealing
 from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.common.redaction import redact, redact_text
+from arriwa.common.schema import current_schema
 from arriwa.outbox.finish import backoff
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict
 from integrations.base.errors import Throttled, WaitScope
@@ -181,7 +182,7 @@ class DeliveryEffect:
             [Jsonb(delivery.data) for delivery in deliveries],
         ]
         with db.cursor() as cursor:
-            cursor.execute(_STARTED.format(schema=db.ops.quote_name(db.schema_name)), columns)
+            cursor.execute(_STARTED.format(schema=db.ops.quote_name(current_schema())), columns)
 
     # --- step 3 ---------------------------------------------------------------------------------
 
@@ -234,7 +235,7 @@ class DeliveryEffect:
             [now] * len(jobs),
         ]
         with db.cursor() as cursor:
-            cursor.execute(_CONFIRMED.format(schema=db.ops.quote_name(db.schema_name)), columns)
+            cursor.execute(_CONFIRMED.format(schema=db.ops.quote_name(current_schema())), columns)
         for connection in {job.delivery.connection_id: job.delivery.connection for job in jobs}.values():
             connection_succeeded(connection)
         self.confirmed_many(jobs)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings as django_settings
+from django.db import connection as db
 
 from arriwa.common import clock
+from arriwa.common.schema import current_schema
 from arriwa.outbox.enqueue import timer_set
 from arriwa.outbox.registry import Claimed, Outcome, Verdict, register_effect, register_rate, register_timer
 from integrations.base.effects import DONE, DeliveryEffect, Job, Proof, Skip
@@ -18,7 +21,7 @@ from integrations.gupshup.client import GupshupClient
 from integrations.gupshup.config import GupshupSettings
 from integrations.gupshup.kinds import DOUBT_TIMER, MESSAGE
 from integrations.gupshup.payloads import message_body
-from integrations.gupshup.status_matching import statuses_match
+from integrations.gupshup.status_matching import deliveries_awaited, statuses_match
 from integrations.models import Connection, Delivery
 from subscribers.models import Message
 from subscribers.sender import Withheld, outgoing
@@ -28,6 +31,14 @@ from subscribers.services.identity import person_open
 # 80 messages a second from one number.
 register_rate("gupshup:pair", per_second=1 / 6, burst=45)
 register_rate("gupshup:app", per_second=django_settings.GUPSHUP_RATE, burst=django_settings.GUPSHUP_RATE)
+
+_ACCEPTED = """
+UPDATE {schema}.subscribers_message m SET gs_id = v.gs_id, template = v.template,
+    accepted_at = v.accepted_at
+FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[])
+    AS v (id, gs_id, template, accepted_at)
+WHERE m.id = v.id
+"""
 
 
 class MessageEffect(DeliveryEffect):
@@ -70,16 +81,18 @@ class MessageEffect(DeliveryEffect):
         sent = client.send_message(job.request)
         return Proof(sent.gs_id, {"message_id": sent.gs_id, "status": sent.status})
 
-    def confirmed(self, job: Job) -> None:
-        """Notes Gupshup's id on the message and applies statuses that came before."""
-        delivery, proof = job.delivery, job.proof
-        assert proof is not None
-        Message.objects.filter(id=delivery.fact).update(
-            gs_id=proof.external_id,
-            accepted_at=clock.now(),
-            template=delivery.data.get("template", ""),
-        )
-        statuses_match(delivery)
+    def confirmed_many(self, jobs: Sequence[Job]) -> None:
+        """Notes Gupshup's ids on the messages and applies statuses that came before."""
+        columns = [
+            [job.delivery.fact for job in jobs],
+            [job.proof.external_id if job.proof else "" for job in jobs],
+            [job.delivery.data.get("template", "") for job in jobs],
+            [clock.now()] * len(jobs),
+        ]
+        with db.cursor() as cursor:
+            cursor.execute(_ACCEPTED.format(schema=db.ops.quote_name(current_schema())), columns)
+        for delivery in deliveries_awaited([job.delivery for job in jobs]):
+            statuses_match(delivery)
 
     def doubtful(self, job: Job, task: Claimed) -> Verdict:
         """The send waits for a status; its lane goes on (design 3)."""

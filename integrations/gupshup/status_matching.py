@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -68,6 +69,22 @@ def statuses_match(delivery: Delivery) -> None:
         if gs_id is None:
             return
         _adopt(doubt, gs_id)
+
+
+def deliveries_awaited(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Those of recorded sends for which `statuses_match` has something to do, by three statements.
+
+    Locks their conversations: a status that is being taken in is kept by then, or finds its message.
+    """
+    conversations = {d.conversation_id for d in deliveries if d.conversation_id is not None}
+    list(Conversation.objects.select_for_update().filter(id__in=conversations).order_by("id").only("id"))
+    gs_ids = [d.external_id for d in deliveries]
+    waiting = set(OrphanStatus.objects.filter(gs_id__in=gs_ids).values_list("gs_id", flat=True))
+    doubts = Delivery.objects.filter(
+        conversation__in=conversations, kind=MESSAGE, state=Delivery.State.STARTED, data__doubt=True
+    )
+    doubtful = set(doubts.values_list("conversation_id", flat=True))
+    return [d for d in deliveries if d.external_id in waiting or d.conversation_id in doubtful]
 
 
 def _message_of(gs_id: str, external_id: str) -> Message | None:
