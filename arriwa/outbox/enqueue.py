@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import connection as db
 from django.db import transaction
+from psycopg.types.json import Jsonb
 
 from arriwa.common.schema import current_schema
 from arriwa.outbox import wakeup
-from arriwa.outbox.models import NO_CONNECTION, OutboxTask, TaskState, Timer
+from arriwa.outbox.models import NO_CONNECTION, TaskState, Timer
 from arriwa.outbox.registry import effect_for
 
 
@@ -30,30 +32,70 @@ def task_enqueue(
     batch_key: str = "",
     rate_keys: Sequence[str] = (),
     delay: float = 0.0,
-) -> OutboxTask:
-    """Adds a task for the current tenant. Must run inside a transaction.
+) -> int:
+    """Adds a task for the current tenant; returns its id. Must run inside a transaction.
 
     `delay` in seconds. Raises UnknownKind, TransactionManagementError outside a transaction.
     """
     if not db.in_atomic_block:
         raise transaction.TransactionManagementError("A task is enqueued with its cause or not at all.")
-    effect = effect_for(kind)
-    now = real_now()
-    task = OutboxTask.objects.create(
-        queue=effect.queue,
+    values = task_values(
         kind=kind,
-        schema_name=current_schema(),
         subject=subject,
         connection=connection,
         lane=lane,
         batch_key=batch_key,
-        rate_keys=list(rate_keys),
-        state=TaskState.NEW if lane else TaskState.READY,
-        available_at=now + timedelta(seconds=delay),
-        created_at=now,
+        rate_keys=rate_keys,
+        delay=delay,
     )
-    transaction.on_commit(partial(wakeup.poke, effect.queue))
-    return task
+    with db.cursor() as cursor:
+        cursor.execute(_INSERT, values)
+        row = cursor.fetchone()
+    assert row is not None
+    poke_at_commit(kind)
+    return int(row[0])
+
+
+#: The columns of `task_values`, for statements that insert a task with its fact.
+TASK_COLUMNS = (
+    "queue, kind, schema_name, subject, connection, lane, batch_key, rate_keys, state, available_at,"
+    " created_at, attempts"
+)
+TASK_PLACES = ", ".join(["%s"] * 12)
+_INSERT = f"INSERT INTO public.outbox_outboxtask ({TASK_COLUMNS}) VALUES ({TASK_PLACES}) RETURNING id"
+
+
+def task_values(
+    *,
+    kind: str,
+    subject: UUID,
+    connection: UUID,
+    lane: str = "",
+    batch_key: str = "",
+    rate_keys: Sequence[str] = (),
+    delay: float = 0.0,
+) -> list[Any]:
+    """The values of TASK_COLUMNS for a task of the current tenant. Raises UnknownKind."""
+    now = real_now()
+    return [
+        effect_for(kind).queue,
+        kind,
+        current_schema(),
+        subject,
+        connection,
+        lane,
+        batch_key,
+        Jsonb(list(rate_keys)),
+        (TaskState.NEW if lane else TaskState.READY).value,
+        now + timedelta(seconds=delay),
+        now,
+        0,
+    ]
+
+
+def poke_at_commit(kind: str) -> None:
+    """Wakes the queue of a kind once the transaction is committed."""
+    transaction.on_commit(partial(wakeup.poke, effect_for(kind).queue))
 
 
 def timer_set(*, kind: str, subject: UUID, turn: int, due_at: datetime) -> None:

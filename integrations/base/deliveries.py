@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import connection as db
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
 from psycopg.types.json import Jsonb
 
 from arriwa.common import clock, ids
 from arriwa.common.schema import current_schema
-from arriwa.outbox.enqueue import task_enqueue
+from arriwa.outbox.enqueue import TASK_COLUMNS, TASK_PLACES, poke_at_commit, task_values
 from integrations.models import Connection, Delivery
 from subscribers.models import Conversation
 from tenants.context import current_organization_id
@@ -19,14 +22,57 @@ from tenants.context import current_organization_id
 
 def connection_for(conversation: Conversation, platform: str) -> Connection | None:
     """The workspace's connection of a platform, None when it has none (later: by the routing table)."""
-    return (
-        Connection.objects.filter(workspace_id=conversation.workspace_id, platform=platform)
-        .order_by("created_at")
-        .first()
+    return _remembered(
+        (current_schema(), conversation.workspace_id, platform),
+        lambda: (
+            Connection.objects.filter(workspace_id=conversation.workspace_id, platform=platform)
+            .order_by("created_at")
+            .first()
+        ),
     )
 
 
-def delivery_create(
+def connection_of(channel: UUID, platform: str) -> Connection | None:
+    """The connection with this id when it is of the platform, None otherwise."""
+    return _remembered(
+        (current_schema(), channel, platform),
+        lambda: Connection.objects.filter(id=channel, platform=platform).first(),
+    )
+
+
+#: Seconds for which a process goes on with a connection that another one changed. Enqueuing reads only
+#: its ids and config; pauses and secrets are read anew before each call.
+CONNECTION_SECONDS = 5.0
+_known: dict[tuple[str, UUID, str], tuple[float, Connection]] = {}
+
+
+def _remembered(key: tuple[str, UUID, str], find: Callable[[], Connection | None]) -> Connection | None:
+    now = time.monotonic()
+    known = _known.get(key)
+    if known is not None and now - known[0] < CONNECTION_SECONDS:
+        return known[1]
+    found = find()
+    if found is not None:
+        _known[key] = (now, found)
+    return found
+
+
+@receiver([post_save, post_delete], sender=Connection)
+def connections_forget(**kwargs: Any) -> None:
+    """A connection changed in this process: look again."""
+    _known.clear()
+
+
+def delivery_create(**delivery: Any) -> Delivery | None:
+    """The delivery with its deterministic id, or None when the effect is there already.
+
+    Takes what `_delivery` takes. Runs inside the transaction of the fact.
+    """
+    made = _delivery(**delivery)
+    return made if _insert(made, None) else None
+
+
+def _delivery(
     *,
     connection: Connection,
     kind: str,
@@ -38,12 +84,8 @@ def delivery_create(
     amount_minor: int | None = None,
     currency: str = "",
     data: dict[str, Any] | None = None,
-) -> Delivery | None:
-    """The delivery with its deterministic id, or None when the effect is there already.
-
-    Runs inside the transaction of the fact.
-    """
-    delivery = Delivery(
+) -> Delivery:
+    return Delivery(
         id=ids.event_id(
             organization=current_organization_id(),
             fact=str(fact),
@@ -63,7 +105,6 @@ def delivery_create(
         data=data or {},
         created_at=clock.now(),
     )
-    return delivery if _insert(delivery) else None
 
 
 _COLUMNS = (
@@ -73,17 +114,22 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _insert(delivery: Delivery) -> bool:
-    """One INSERT that tells whether the row is new; the ORM's ignore_conflicts does not."""
+def _insert(delivery: Delivery, task: list[Any] | None) -> bool:
+    """One statement for the row and its task; tells whether the row is new."""
     values = [getattr(delivery, name) for name in _COLUMNS]
     values = [Jsonb(value) if isinstance(value, dict) else value for value in values]
     table = f"{db.ops.quote_name(current_schema())}.integrations_delivery"
-    with db.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} ({', '.join(_COLUMNS)})"
-            f" VALUES ({', '.join(['%s'] * len(_COLUMNS))}) ON CONFLICT (id) DO NOTHING",
-            values,
+    statement = (
+        f"INSERT INTO {table} ({', '.join(_COLUMNS)})"
+        f" VALUES ({', '.join(['%s'] * len(_COLUMNS))}) ON CONFLICT (id) DO NOTHING"
+    )
+    if task is not None:
+        statement = (
+            f"WITH made AS ({statement} RETURNING id)"
+            f" INSERT INTO public.outbox_outboxtask ({TASK_COLUMNS}) SELECT {TASK_PLACES} FROM made"
         )
+    with db.cursor() as cursor:
+        cursor.execute(statement, values + (task or []))
         return bool(cursor.rowcount)
 
 
@@ -95,14 +141,16 @@ def delivery_enqueue(
     **delivery: Any,
 ) -> Delivery | None:
     """`delivery_create` and its task; a conflict means no task (design 3)."""
-    made = delivery_create(**delivery)
-    if made is not None:
-        task_enqueue(
-            kind=made.kind,
-            subject=made.id,
-            connection=made.connection_id,
-            lane=lane,
-            batch_key=batch_key,
-            rate_keys=rate_keys,
-        )
+    made = _delivery(**delivery)
+    task = task_values(
+        kind=made.kind,
+        subject=made.id,
+        connection=made.connection_id,
+        lane=lane,
+        batch_key=batch_key,
+        rate_keys=rate_keys,
+    )
+    if not _insert(made, task):
+        return None
+    poke_at_commit(made.kind)
     return made

@@ -6,10 +6,9 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from integrations.base.deliveries import delivery_enqueue
+from integrations.base.deliveries import connection_of, delivery_enqueue
 from integrations.gupshup.kinds import MESSAGE
 from integrations.gupshup.status_matching import status_take_in
-from integrations.models import Connection
 from integrations.receipts.intake import Origin, register_intake
 from subscribers import signals
 from subscribers.click_id import judge_click_id
@@ -24,7 +23,7 @@ PLATFORM = "gupshup"
 @receiver(signals.message_queued)
 def message_queued(sender: Any, message: Message, conversation: Conversation, **kwargs: Any) -> None:
     """A message waits: it goes out by the connection whose number the person wrote to (L15)."""
-    connection = Connection.objects.filter(id=conversation.channel, platform=PLATFORM).first()
+    connection = connection_of(conversation.channel, PLATFORM)
     if connection is None:
         return
     again = ":template" if message.window_refused else ""

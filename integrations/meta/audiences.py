@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from django.db import connection as db
 from django.db.models import F
 
 from arriwa.common import clock, ids
 from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.common.redaction import redact_text
+from arriwa.common.schema import current_schema
 from arriwa.outbox.finish import backoff
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, register_effect
 from integrations.base.effects import DONE, after_transient, connection_pause, connection_succeeded
@@ -199,22 +201,30 @@ def _session_id(delivery_id: UUID) -> int:
     return (delivery_id.int >> 65) or 1
 
 
-def membership_set(*, audience: Audience, conversation: Any, member: bool) -> AudienceMembership | None:
-    """Sets what is desired and raises the version; None when nothing changes (design, decision 7)."""
-    membership, created = AudienceMembership.objects.select_for_update().get_or_create(
-        audience=audience,
-        subscriber=conversation.subscriber,
-        defaults={"conversation": conversation, "desired": member},
-    )
-    if created:
-        return membership if member else None
-    if membership.desired == member:
-        return None
-    membership.desired = member
-    membership.version += 1
-    membership.conversation = conversation
-    membership.save(update_fields=["desired", "version", "conversation"])
-    return membership
+def membership_set(*, audience: Audience, conversation: Any, member: bool) -> bool:
+    """Sets what is desired and raises the version; False when the platform need not hear of it
+    (design, decision 7)."""
+    table = f"{db.ops.quote_name(current_schema())}.integrations_audiencemembership"
+    values = (uuid4(), audience.id, conversation.subscriber_id, conversation.id, member)
+    with db.cursor() as cursor:
+        cursor.execute(_SET_MEMBER.format(table=table), values)
+        # A row that is new and not wanted tells the platform nothing.
+        return bool(cursor.rowcount) and (member or not _is_new(cursor.fetchone()))
+
+
+_SET_MEMBER = """
+INSERT INTO {table} AS m (id, audience_id, subscriber_id, conversation_id, desired, version, confirmed,
+    confirmed_version)
+VALUES (%s, %s, %s, %s, %s, 1, false, 0)
+ON CONFLICT (audience_id, subscriber_id) DO UPDATE SET desired = excluded.desired,
+    version = m.version + 1, conversation_id = excluded.conversation_id
+WHERE m.desired <> excluded.desired
+RETURNING version
+"""
+
+
+def _is_new(row: Any) -> bool:
+    return bool(row[0] == 1)
 
 
 register_effect(AudienceEffect())

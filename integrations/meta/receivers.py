@@ -71,7 +71,7 @@ def segment_changed(
     if connection is None:
         return
     mirror = _audience(connection, audience)
-    if audiences.membership_set(audience=mirror, conversation=conversation, member=member) is None:
+    if not audiences.membership_set(audience=mirror, conversation=conversation, member=member):
         return
     task_enqueue(
         kind=audiences.KIND,

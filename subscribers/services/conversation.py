@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import singledispatch
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from arriwa.common import clock
 from arriwa.outbox.enqueue import timer_set
@@ -32,15 +34,22 @@ SILENCE = "silence"
 
 def conversation_lock(conversation_id: UUID) -> Conversation:
     """The conversation, locked until the transaction ends: its decisions come one by one."""
-    return (
-        Conversation.objects.select_for_update(of=("self",))
-        .select_related("subscriber", "workspace")
-        .get(id=conversation_id)
-    )
+    return conversations_locked().get(id=conversation_id)
 
 
-def conversation_advance(conversation: Conversation, signal: t.Signal) -> t.Decision:
-    """Decides on `signal` and records what follows. The conversation must be locked."""
+def conversations_locked() -> QuerySet[Conversation]:
+    """Conversations with subscriber and workspace, locked as they are read."""
+    return Conversation.objects.select_for_update(of=("self",)).select_related("subscriber", "workspace")
+
+
+def conversation_advance(
+    conversation: Conversation, signal: t.Signal, *, changed: Sequence[str] = ()
+) -> t.Decision:
+    """Decides on `signal` and records what follows. The conversation must be locked.
+
+    `changed` names fields that the caller has set and that are saved with the decision.
+    """
+    changed = list(changed)
     playbook = playbook_content(conversation.playbook_id)
     before = snapshot_from_json(conversation.snapshot)
     now = clock.now()
@@ -66,7 +75,9 @@ def conversation_advance(conversation: Conversation, signal: t.Signal) -> t.Deci
     if decision.snapshot != before:
         conversation.snapshot = snapshot_to_json(decision.snapshot)
         conversation.state = decision.snapshot.state
-        conversation.save(update_fields=["snapshot", "state"])
+        changed += ["snapshot", "state"]
+    if changed:
+        conversation.save(update_fields=changed)
     for record in decision.records:
         _record(record, conversation, playbook, now)
     for command in decision.commands:
@@ -136,19 +147,18 @@ def _record(record: t.Record, conversation: Conversation, playbook: Playbook, no
 @_record.register
 def _(record: t.RecordEvent, conversation: Conversation, playbook: Playbook, now: datetime) -> None:
     data = dict(record.data)
-    event, created = JourneyEvent.objects.get_or_create(
-        conversation=conversation,
-        key=record.key,
-        defaults={
-            "subscriber": conversation.subscriber,
-            "kind": record.kind,
-            "occurred_at": now,
-            "amount_minor": data.pop("amount_minor", None),
-            "currency": data.pop("currency", ""),
-            "data": data,
-        },
-    )
-    if created:
+    # The conversation is locked: nobody adds the key between look and insert.
+    if not JourneyEvent.objects.filter(conversation=conversation, key=record.key).exists():
+        event = JourneyEvent.objects.create(
+            conversation=conversation,
+            key=record.key,
+            subscriber=conversation.subscriber,
+            kind=record.kind,
+            occurred_at=now,
+            amount_minor=data.pop("amount_minor", None),
+            currency=data.pop("currency", ""),
+            data=data,
+        )
         signals.journey_event_recorded.send(
             sender=JourneyEvent, event=event, conversation=conversation, playbook=playbook
         )

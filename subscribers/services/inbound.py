@@ -15,7 +15,11 @@ from subscribers.conversation.serialise import snapshot_to_json
 from subscribers.inbound import MessageReceived, MessageStatusChanged, PaymentReceived
 from subscribers.models import Conversation, Message, Order, Subscriber, Touchpoint
 from subscribers.selectors import playbook_published
-from subscribers.services.conversation import conversation_advance, conversation_lock
+from subscribers.services.conversation import (
+    conversation_advance,
+    conversation_lock,
+    conversations_locked,
+)
 from subscribers.services.identity import subscriber_resolve
 from tenants.context import current_organization_id
 from tenants.workspaces.models import Workspace
@@ -37,12 +41,13 @@ def message_receive(
     )
     conversation, is_first = _conversation_for(subscriber, workspace, channel, event.at)
     _message_record(conversation, event)
+    changed = []
     if event.at > conversation.last_inbound_at:
         conversation.last_inbound_at = event.at
-        conversation.save(update_fields=["last_inbound_at"])
+        changed.append("last_inbound_at")
     if is_first or event.referral:
         _touchpoint_record(conversation, event, click_id)
-    conversation_advance(conversation, _signal(event))
+    conversation_advance(conversation, _signal(event), changed=changed)
     return conversation
 
 
@@ -72,21 +77,21 @@ def _signal(event: MessageReceived) -> t.Signal:
 def _conversation_for(
     subscriber: Subscriber, workspace: Workspace, channel: UUID, at: datetime
 ) -> tuple[Conversation, bool]:
-    found = Conversation.objects.filter(subscriber=subscriber, channel=channel).only("id").first()
-    created = False
-    if found is None:
-        found, created = Conversation.objects.get_or_create(
-            subscriber=subscriber,
-            channel=channel,
-            defaults={
-                "workspace": workspace,
-                "playbook": playbook_published(workspace),
-                "snapshot": snapshot_to_json(t.Snapshot()),
-                "state": t.State.NEW,
-                "started_at": at,
-                "last_inbound_at": at,
-            },
-        )
+    locked = conversations_locked().filter(subscriber=subscriber, channel=channel).first()
+    if locked is not None:
+        return locked, False
+    found, created = Conversation.objects.get_or_create(
+        subscriber=subscriber,
+        channel=channel,
+        defaults={
+            "workspace": workspace,
+            "playbook": playbook_published(workspace),
+            "snapshot": snapshot_to_json(t.Snapshot()),
+            "state": t.State.NEW,
+            "started_at": at,
+            "last_inbound_at": at,
+        },
+    )
     return conversation_lock(found.id), created
 
 
@@ -178,7 +183,7 @@ def payment_apply(*, organization_id: UUID, event: PaymentReceived) -> None:
     """
     if event.organization_id and event.organization_id != str(organization_id):
         raise ForeignPayment()
-    order = Order.objects.filter(id=event.order_id).first() if event.order_id else None
+    order = _order_named(event.order_id)
     if order is None:
         raise ForeignPayment()
     conversation = conversation_lock(order.conversation_id)
@@ -192,6 +197,14 @@ def payment_apply(*, organization_id: UUID, event: PaymentReceived) -> None:
     order.save(update_fields=["paid_at", "payment_id", "paid_amount_minor", "paid_currency"])
     signal = t.Paid(order=str(order.id), amount_minor=event.amount_minor, currency=event.currency)
     conversation_advance(conversation, signal)
+
+
+def _order_named(text: str) -> Order | None:
+    """The order behind the metadata's id; anyone may have written it."""
+    try:
+        return Order.objects.filter(id=UUID(text)).first()
+    except ValueError:
+        return None
 
 
 def touchpoint_enrich(

@@ -97,6 +97,6 @@ def put() -> Callable[..., list[int]]:
 
     def enqueue(effect: Recorder, count: int = 1, *, schema: str = A, **kwargs: Any) -> list[int]:
         with schema_context(schema), transaction.atomic():
-            return [task_enqueue(kind=effect.kind, subject=uuid.uuid4(), **kwargs).pk for _ in range(count)]
+            return [task_enqueue(kind=effect.kind, subject=uuid.uuid4(), **kwargs) for _ in range(count)]
 
     return enqueue

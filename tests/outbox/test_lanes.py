@@ -149,7 +149,7 @@ def test_no_lane_gets_stuck_under_racing_writers_and_claims(
         for _ in range(rounds):
             for lane in mine:
                 with transaction.atomic():
-                    ids.append(task_enqueue(kind=work.kind, subject=uuid.uuid4(), lane=f"lane:{lane}").pk)
+                    ids.append(task_enqueue(kind=work.kind, subject=uuid.uuid4(), lane=f"lane:{lane}"))
         return ids
 
     def consume() -> None:
