@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from arriwa.api.errors import NotFound
@@ -11,7 +11,7 @@ from arriwa.api.v1 import subscribers
 urlpatterns = [
     path("v1/subscribers/", subscribers.SubscriberList.as_view()),
     path("v1/subscribers/<uuid:subscriber>/ledger/", subscribers.SubscriberLedger.as_view()),
-    path("v1/<path:rest>", NotFound.as_view()),
+    re_path(r"^v1/(?P<rest>.*)$", NotFound.as_view()),
     path(
         "schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"
     ),
