@@ -24,8 +24,9 @@ from tenants.context import current_organization_id
 
 KIND = "kommo.deal"
 
-# 7 requests a second per integration; one sync makes two or three (reference A7).
-register_rate("kommo:account", per_second=2, burst=3)
+# 7 requests a second per integration (reference A7). A sync makes two or three, and at most three
+# syncs fall into a second: more depth lets a burst of leads run into 429.
+register_rate("kommo:account", per_second=2, burst=1)
 
 
 class DealEffect:
