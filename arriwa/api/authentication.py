@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
@@ -51,14 +49,3 @@ class ApiTokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """The scheme that a 401 answer asks for."""
         return "Bearer"
-
-
-class ApiTokenScheme(OpenApiAuthenticationExtension):
-    """How the API's own document names this way to sign in."""
-
-    target_class = "arriwa.api.authentication.ApiTokenAuthentication"
-    name = "apiToken"
-
-    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
-        """HTTP bearer, as OpenAPI 3 writes it."""
-        return {"type": "http", "scheme": "bearer"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from arriwa.api import document as document
 from arriwa.api.errors import NotFound
 from arriwa.api.v1 import subscribers
 
