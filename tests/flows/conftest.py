@@ -20,7 +20,7 @@ def full_buckets(demo: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     RateLimit.objects.all().delete()
     real = registry._rates["kommo:account"]
-    monkeypatch.setitem(registry._rates, "kommo:account", registry.Rate(100, 100))
+    monkeypatch.setitem(registry._rates, "kommo:account", registry.Rate(100.0, 100.0))
     return real
 
 

@@ -1,4 +1,4 @@
-"""Every webhook twice changes nothing: same ledger, every effect exactly once (issue 1, "It must hold"; R1)."""
+"""Every webhook twice changes nothing: same ledger, every effect exactly once (issue 1; R1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is causally concurrent, in every order, ends in the same ledger (issue 1, "It must hold"; design 3)."""
+"""What is causally concurrent, in every order, ends in the same ledger (issue 1; design 3)."""
 
 from __future__ import annotations
 

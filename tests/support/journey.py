@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -59,8 +60,9 @@ def sent_to(sandbox: Sandbox, number: str) -> list[dict[str, Any]]:
 
 def requests_for(sandbox: Sandbox, platform: str, path: str, words: str) -> list[dict[str, Any]]:
     """Requests that arrived whose path and body mention these."""
-    rows = sandbox.get("/_received", platform=platform, path=path)
-    return [row for row in rows if words in row["body"]]
+    rows = sandbox.get(f"/_received?path={path}", platform=platform)
+    escaped = json.dumps(words)[1:-1]
+    return [row for row in rows if words in row["body"] or escaped in row["body"]]
 
 
 def user_id_of(sandbox: Sandbox, phone: Phone) -> str:
