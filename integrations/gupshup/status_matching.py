@@ -45,9 +45,9 @@ def status_take_in(connection: UUID, event: MessageStatusChanged) -> None:
         received_at=clock.now(),
     )
     if conversation is not None:
-        doubt = _doubts(conversation).select_related("connection").first()
-        if doubt is not None:
-            statuses_match(doubt)
+        doubts = _doubts(conversation)
+        if doubts:
+            statuses_match(doubts[0])
 
 
 def statuses_match(delivery: Delivery) -> None:
@@ -66,9 +66,8 @@ def statuses_match(delivery: Delivery) -> None:
         return
     for doubt in _doubts(conversation):
         gs_id = _oldest_unknown(conversation, doubt)
-        if gs_id is None:
-            return
-        _adopt(doubt, gs_id)
+        if gs_id is not None:
+            _adopt(doubt, gs_id)
 
 
 def deliveries_awaited(deliveries: Sequence[Delivery]) -> list[Delivery]:
@@ -120,8 +119,13 @@ def _sends(conversation: Conversation) -> Any:
     ).order_by("started_at", "created_at")
 
 
-def _doubts(conversation: Conversation) -> Any:
-    return _sends(conversation).filter(data__doubt=True)
+def _doubts(conversation: Conversation) -> list[Delivery]:
+    """Sends in doubt in the order in which they went out, then those that were given up as unknown."""
+    states = [Delivery.State.STARTED, Delivery.State.UNKNOWN]
+    rows = Delivery.objects.filter(
+        conversation=conversation, kind=MESSAGE, state__in=states, data__doubt=True
+    ).order_by("started_at", "created_at")
+    return sorted(rows, key=lambda row: row.state == Delivery.State.UNKNOWN)
 
 
 def _in_flight(conversation: Conversation) -> bool:
@@ -129,17 +133,16 @@ def _in_flight(conversation: Conversation) -> bool:
 
 
 def _oldest_unknown(conversation: Conversation, doubt: Delivery) -> str | None:
-    orphan = (
-        OrphanStatus.objects.filter(
-            connection_id=conversation.channel,
-            recipient__in=_recipients(conversation),
-            received_at__gte=doubt.started_at,
-        )
-        .exclude(gs_id="")
-        .order_by("received_at")
-        .first()
-    )
-    return orphan.gs_id if orphan else None
+    """The id to adopt. A send given up takes only statuses of before: later ones tell of other messages."""
+    orphans = OrphanStatus.objects.filter(
+        connection_id=conversation.channel,
+        recipient__in=_recipients(conversation),
+        received_at__gte=doubt.started_at,
+    ).exclude(gs_id="")
+    for orphan in orphans.order_by("received_at"):
+        if doubt.finished_at is None or _from_json(orphan.status).at <= doubt.finished_at:
+            return orphan.gs_id
+    return None
 
 
 def _adopt(doubt: Delivery, gs_id: str) -> None:
