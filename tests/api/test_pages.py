@@ -1,0 +1,17 @@
+"""Pages that people see when something is not there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "There is no such page"), ("ru", "Такой страницы нет")]
+)
+def test_an_unknown_address_is_told_in_the_readers_language(database: Any, language: str, words: str) -> None:
+    answer = Client(headers={"accept-language": language}).get("/nowhere/")
+    assert answer.status_code == 404
+    assert words in answer.content.decode()
