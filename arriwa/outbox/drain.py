@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection as db
@@ -215,12 +215,15 @@ def _drain(queue: str, seconds: float) -> int:
     return moved
 
 
+#: First key of the two-key advisory lock on a timer that rings.
+TIMER_LOCK = 0x4157_0003
+#: Due timers looked at for one that nobody else is ringing.
+TIMERS_SEEN = 32
+
 _DUE = """
-DELETE FROM public.outbox_timer WHERE id = (
-    SELECT id FROM public.outbox_timer WHERE due_at <= %s AND schema_name = ANY(%s) ORDER BY due_at, id
-    FOR UPDATE SKIP LOCKED LIMIT 1)
-RETURNING kind, subject, turn
+SELECT id FROM public.outbox_timer WHERE due_at <= %s AND schema_name = %s ORDER BY due_at, id LIMIT %s
 """
+_THIS_TIMER = "FROM public.outbox_timer WHERE id = %s AND turn = %s AND due_at = %s"
 
 
 def drain_timers(*, limit: int = 100) -> int:
@@ -238,22 +241,47 @@ def drain_timers(*, limit: int = 100) -> int:
 
 
 def _ring_one(schema_name: str) -> bool:
+    """Rings the first due timer that nobody else is ringing; False when there is none.
+
+    The timer's row is locked after what it rings for, as everywhere: a message locks its
+    conversation and then sets the timer, so the other order would be a deadlock.
+    """
     with schema_context(schema_name), transaction.atomic():
-        with db.cursor() as cursor:
-            cursor.execute(_DUE, (clock.now(), [schema_name]))
-            row = cursor.fetchone()
-        if row is None:
+        timer = _take_timer(schema_name)
+        if timer is None:
             return False
-        kind, subject, turn = row
-        try:
-            with transaction.atomic():
-                timer_for(kind)(UUID(str(subject)), turn)
-        except Exception:
-            logger.exception("timer %s of %s in %s failed; it rings again", kind, subject, schema_name)
-            with db.cursor() as cursor:
+        number, kind, subject, turn, due_at = timer
+        with db.cursor() as cursor:
+            try:
+                with transaction.atomic():
+                    timer_for(kind)(UUID(str(subject)), turn)
+                    # One that was set anew meanwhile stays.
+                    cursor.execute(f"DELETE {_THIS_TIMER}", (number, turn, due_at))
+            except Exception:
+                logger.exception("timer %s of %s in %s failed; it rings again", kind, subject, schema_name)
                 cursor.execute(
-                    "INSERT INTO public.outbox_timer (kind, schema_name, subject, turn, due_at)"
-                    " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                    (kind, schema_name, subject, turn, clock.now() + TIMER_RETRY),
+                    "UPDATE public.outbox_timer SET due_at = %s WHERE id = %s AND turn = %s AND due_at = %s",
+                    (clock.now() + TIMER_RETRY, number, turn, due_at),
                 )
         return True
+
+
+def _take_timer(schema_name: str) -> tuple[int, str, str, int, datetime] | None:
+    """A due timer that is ours until the transaction ends: (id, kind, subject, turn, due_at)."""
+    now = clock.now()
+    with db.cursor() as cursor:
+        cursor.execute(_DUE, (now, schema_name, TIMERS_SEEN))
+        for (number,) in cursor.fetchall():
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (TIMER_LOCK, number % (1 << 31)))
+            if not cursor.fetchone()[0]:
+                continue
+            # Whoever held the lock until now may have rung it.
+            cursor.execute(
+                "SELECT id, kind, subject, turn, due_at FROM public.outbox_timer"
+                " WHERE id = %s AND due_at <= %s",
+                (number, now),
+            )
+            row: tuple[int, str, str, int, datetime] | None = cursor.fetchone()
+            if row is not None:
+                return row
+    return None
