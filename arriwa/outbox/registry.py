@@ -153,6 +153,11 @@ def register_rate(prefix: str, *, per_second: float, burst: float) -> None:
     _rates[prefix] = Rate(per_second, burst)
 
 
+def connection_key(connection: UUID) -> str:
+    """The rate key under which a whole connection is closed for a while."""
+    return f"connection:{connection}"
+
+
 def rate_for(key: str) -> Rate | None:
     """The rate of a key by its longest registered prefix, None when there is none."""
     prefix = key

@@ -20,7 +20,8 @@ import psycopg
 from django.conf import settings
 from psycopg.rows import namedtuple_row
 
-from arriwa.outbox.registry import CONNECTION_CAPS, Claimed, known_effect, rate_for
+from arriwa.outbox.models import NO_CONNECTION
+from arriwa.outbox.registry import CONNECTION_CAPS, Claimed, connection_key, known_effect, rate_for
 
 logger = logging.getLogger(__name__)
 
@@ -237,7 +238,7 @@ class _Buckets:
         self._levels: dict[str, float] = {}
         self._blocked: dict[str, datetime | None] = {}
         self._drawn: Counter[str] = Counter()
-        keys = sorted({key for task in tasks for key in task.rate_keys})
+        keys = sorted({key for task in tasks for key in _keys_of(task)})
         if not keys:
             return
         cursor.execute(
@@ -260,7 +261,7 @@ class _Buckets:
     def draw(self, task: Claimed) -> bool:
         """Takes a token of each of the task's keys, or puts the task off until there may be one."""
         wait = 0.0
-        for key in task.rate_keys:
+        for key in _keys_of(task):
             blocked = self._blocked[key]
             if blocked is not None and blocked > self._now:
                 wait = max(wait, (blocked - self._now).total_seconds())
@@ -271,7 +272,7 @@ class _Buckets:
         if wait:
             self.put_off(task, wait)
             return False
-        for key in task.rate_keys:
+        for key in _keys_of(task):
             self._levels[key] -= 1
         return True
 
@@ -288,6 +289,13 @@ class _Buckets:
             )
         if self._late:
             self._cursor.execute(_LATE, (list(self._late), list(self._late.values())))
+
+
+def _keys_of(task: Claimed) -> tuple[str, ...]:
+    """The task's own rate keys and its connection's, which a platform may close as a whole."""
+    if task.connection == NO_CONNECTION:
+        return task.rate_keys
+    return (*task.rate_keys, connection_key(task.connection))
 
 
 def _claimed(row: Any) -> Claimed:

@@ -16,7 +16,7 @@ from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.common.redaction import redact, redact_text
 from arriwa.common.schema import current_schema
 from arriwa.outbox.finish import backoff
-from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict
+from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, connection_key
 from integrations.base.errors import Throttled, WaitScope
 from integrations.models import Connection, Delivery
 from tenants.context import current_organization_id
@@ -294,14 +294,14 @@ SUCCESS_INTERVAL = 60.0
 
 
 def after_transient(error: ArriwaError, task: Claimed) -> Verdict:
-    """The verdict after RETRY or WAIT; a throttle closes the task's rate keys for all processes."""
+    """The verdict after RETRY or WAIT; a throttle closes what it names for all processes."""
     if isinstance(error, Throttled):
-        shared = error.scope is not WaitScope.TASK
-        return Verdict(
-            Outcome.RETRY,
-            delay=error.retry_after,
-            block_keys=task.rate_keys if shared else (),
-        )
+        keys: dict[WaitScope, tuple[str, ...]] = {
+            WaitScope.TASK: (),
+            WaitScope.RATE_KEY: task.rate_keys,
+            WaitScope.CONNECTION: (connection_key(task.connection),),
+        }
+        return Verdict(Outcome.RETRY, delay=error.retry_after, block_keys=keys[error.scope])
     return Verdict(Outcome.RETRY, delay=backoff(task.attempts))
 
 

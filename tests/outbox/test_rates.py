@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -93,18 +94,27 @@ def test_a_closed_key_stays_closed_as_long_as_the_longest_demand(
 
 
 @pytest.mark.parametrize(
-    ("scope", "closes"),
-    [(WaitScope.RATE_KEY, True), (WaitScope.CONNECTION, True), (WaitScope.TASK, False)],
+    ("scope", "waits"),
+    [
+        (WaitScope.TASK, set()),
+        (WaitScope.RATE_KEY, {"same key"}),
+        (WaitScope.CONNECTION, {"same key", "same connection"}),
+    ],
 )
 def test_the_scope_of_a_throttle_decides_who_waits(
-    effect: Any, put: Any, session: Any, scope: WaitScope, closes: bool
+    effect: Any, put: Any, session: Any, scope: WaitScope, waits: set[str]
 ) -> None:
-    work = effect()
-    put(work, rate_keys=["test-nobody:1"])
-    (task,) = claimed(session())
-    verdict = after_transient(Throttled(retry_after=12, scope=scope), task)
-    assert (verdict.outcome, verdict.delay) == (Outcome.RETRY, 12)
-    assert verdict.block_keys == (("test-nobody:1",) if closes else ())
+    work, one, connection = effect(), session(), uuid4()
+    key = f"test-nobody:{connection}"
+    put(work, rate_keys=[key], connection=connection)
+    (task,) = claimed(one)
+    finish(one, [task], after_transient(Throttled(retry_after=12, scope=scope), task))
+    (same_key,) = put(work, rate_keys=[key], connection=connection)
+    (same_connection,) = put(work, connection=connection)
+    (other,) = put(work, connection=uuid4())
+    named = {same_key: "same key", same_connection: "same connection", other: "other connection"}
+    free = {named[found] for found in claim(one)}
+    assert free == set(named.values()) - waits
 
 
 def test_closing_keys_and_claiming_lock_in_the_same_order(
