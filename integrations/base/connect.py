@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from arriwa.outbox.finish import connection_resume
+from integrations.base.deliveries import connections_forget
 from integrations.models import Connection
 from tenants.models import HookRoute, Organization
 from tenants.services import hook_route_create
@@ -34,6 +35,7 @@ def connection_save(
     connection.state_reason = ""
     connection.save()
     connection_resume(connection=connection.id)
+    transaction.on_commit(connections_forget)
     return connection
 
 

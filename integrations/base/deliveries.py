@@ -8,8 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection as db
-from django.db.models.signals import post_delete, post_save
-from django.dispatch import receiver
 from psycopg.types.json import Jsonb
 
 from arriwa.common import clock, ids
@@ -57,9 +55,8 @@ def _remembered(key: tuple[str, UUID, str], find: Callable[[], Connection | None
     return found
 
 
-@receiver([post_save, post_delete], sender=Connection)
-def connections_forget(**kwargs: Any) -> None:
-    """A connection changed in this process: look again."""
+def connections_forget() -> None:
+    """A connection changed in this process: look again. Called where connections are saved."""
     _known.clear()
 
 
