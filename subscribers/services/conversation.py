@@ -94,8 +94,10 @@ def conversation_advance(
 
 @transaction.atomic
 def silence_ring(conversation_id: UUID, turn: int) -> None:
-    """The silence timer rang: the free text is complete (design 3)."""
-    conversation_advance(conversation_lock(conversation_id), t.FellSilent(turn=turn))
+    """The silence timer rang: the free text is complete (design 3). An erased conversation is no one's."""
+    conversation = conversations_locked().filter(id=conversation_id).first()
+    if conversation is not None:
+        conversation_advance(conversation, t.FellSilent(turn=turn))
 
 
 @transaction.atomic
