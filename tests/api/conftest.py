@@ -24,20 +24,27 @@ def receiver(database: None) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def new_route(demo: Any) -> Callable[..., Any]:
+def new_route(demo: Any) -> Iterator[Callable[..., Any]]:
     """Makes a route with secrets of the test's choice; no connection stands behind it."""
+    made: list[Any] = []
 
     def make(platform: str, *secrets: str) -> Any:
         connection.set_schema_to_public()
-        return hook_route_create(
-            organization=demo.organization,
-            platform=platform,
-            workspace_uuid=demo.workspace.id,
-            connection_uuid=uuid.uuid4(),
-            verification_secrets=secrets or ("current",),
+        made.append(
+            hook_route_create(
+                organization=demo.organization,
+                platform=platform,
+                workspace_uuid=demo.workspace.id,
+                connection_uuid=uuid.uuid4(),
+                verification_secrets=secrets or ("current",),
+            )
         )
+        return made[-1]
 
-    return make
+    yield make
+    connection.set_schema_to_public()
+    for route in made:
+        route.delete()
 
 
 @pytest.fixture(scope="session")
