@@ -7,8 +7,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django_tenants.utils import schema_context
 
+from arriwa.common.schema import enter_public
 from arriwa.outbox.finish import connection_resume
+from arriwa.outbox.models import OutboxTask, TaskState
 from integrations.base.deliveries import connections_forget
 from integrations.models import Connection
 from tenants.models import HookRoute, Organization
@@ -37,6 +40,21 @@ def connection_save(
     connection_resume(connection=connection.id)
     transaction.on_commit(connections_forget)
     return connection
+
+
+def held_release() -> int:
+    """Frees tasks that were held in the very moment in which their connection was resumed.
+
+    Returns how many. Beat's sweep calls it: a hold and a resume may cross.
+    """
+    freed = 0
+    enter_public()
+    held = OutboxTask.objects.filter(state=TaskState.HELD).values_list("schema_name", "connection")
+    for schema_name, connection in set(held):
+        with schema_context(schema_name):
+            if Connection.objects.filter(id=connection, state=Connection.State.ACTIVE).exists():
+                freed += connection_resume(connection=connection)
+    return freed
 
 
 def route_for(*, organization: Organization, connection: Connection) -> HookRoute:

@@ -100,8 +100,12 @@ class DeliveryEffect:
         return None
 
     def doubtful(self, job: Job, task: Claimed) -> Verdict:
-        """The answer did not come. Idempotent effects are simply repeated."""
-        return Verdict(Outcome.RETRY, delay=backoff(task.attempts))
+        """The answer did not come. Idempotent effects are repeated, but not for ever."""
+        if task.attempts < self.max_attempts:
+            return Verdict(Outcome.RETRY, delay=backoff(task.attempts))
+        delivery = job.delivery
+        self._end(delivery, Delivery.State.UNKNOWN, delivery.error_code, delivery.error_text)
+        return Verdict(Outcome.DEAD)
 
     # --- step 2 ---------------------------------------------------------------------------------
 
@@ -174,7 +178,7 @@ class DeliveryEffect:
             delivery.state = Delivery.State.STARTED
             delivery.started_at = delivery.started_at or now
             delivery.attempts += 1
-        columns = [
+        columns: list[Any] = [
             [delivery.id for delivery in deliveries],
             [delivery.started_at for delivery in deliveries],
             [delivery.attempts for delivery in deliveries],
@@ -228,7 +232,7 @@ class DeliveryEffect:
             delivery.proof = redact(job.proof.facts)
             delivery.finished_at = now
             delivery.error_code = delivery.error_text = ""
-        columns = [
+        columns: list[Any] = [
             [job.delivery.id for job in jobs],
             [job.delivery.external_id for job in jobs],
             [Jsonb(job.delivery.proof) for job in jobs],

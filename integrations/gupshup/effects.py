@@ -83,7 +83,7 @@ class MessageEffect(DeliveryEffect):
 
     def confirmed_many(self, jobs: Sequence[Job]) -> None:
         """Notes Gupshup's ids on the messages and applies statuses that came before."""
-        columns = [
+        columns: list[Any] = [
             [job.delivery.fact for job in jobs],
             [job.proof.external_id if job.proof else "" for job in jobs],
             [job.delivery.data.get("template", "") for job in jobs],

@@ -9,6 +9,7 @@ from celery import shared_task
 from arriwa.common import clock
 from arriwa.outbox.drain import drain, drain_timers
 from arriwa.outbox.models import Queue
+from integrations.base.connect import held_release
 from integrations.models import InboundEvent, OrphanStatus
 from integrations.receipts.intake import drain_receipts
 from tenants.context import in_organization
@@ -23,6 +24,7 @@ def sweep() -> None:
     """Looks at everything once, as the relay and the workers would."""
     drain_receipts(limit=200)
     drain_timers()
+    held_release()
     for queue in Queue.values:
         drain(queue, seconds=20.0)
 
