@@ -31,6 +31,8 @@ BUSY_SECONDS = 1.0
 WAKE_PAUSE = 0.1
 FAILED_PAUSE = 1.0
 RECEIPT_LOOPS = 2
+#: Seconds for which a message's statuses wait for more of them.
+STATUS_PATIENCE = 0.1
 
 
 class Relay:
@@ -82,7 +84,7 @@ class Relay:
         self._threads.append(thread)
 
     def _receipts(self) -> int:
-        return drain_receipts(limit=50)
+        return drain_receipts(limit=50, patience=STATUS_PATIENCE)
 
     def _interactive(self) -> Callable[[], int]:
         work = Drain(Queue.INTERACTIVE, Session("arriwa relay"))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.dispatch import receiver
 
 from integrations.base.deliveries import connection_of, delivery_enqueue
 from integrations.gupshup.kinds import MESSAGE
-from integrations.gupshup.status_matching import status_take_in
-from integrations.receipts.intake import Origin, register_intake
+from integrations.gupshup.status_matching import messages_of_statuses, status_take_in
+from integrations.receipts.intake import Origin, events_new, register_intake, register_together
 from subscribers import signals
 from subscribers.click_id import judge_click_id
 from subscribers.inbound import Inbound, MessageReceived, MessageStatusChanged
 from subscribers.models import Conversation, Message
-from subscribers.services.inbound import message_receive
+from subscribers.services.inbound import message_receive, statuses_note
 from tenants.workspaces.models import Workspace
 
 PLATFORM = "gupshup"
@@ -55,4 +56,26 @@ def take_in(origin: Origin, event: Inbound) -> None:
         status_take_in(origin.connection, event)
 
 
+class _Statuses:
+    """Sent, delivered and read change nothing but a message's times."""
+
+    def fits(self, item: Inbound) -> bool:
+        return isinstance(item, MessageStatusChanged) and item.status in ("sent", "delivered", "read")
+
+    def take_in(self, offered: Sequence[tuple[Origin, Inbound]]) -> list[bool]:
+        events = [event for _, event in offered if isinstance(event, MessageStatusChanged)]
+        messages = messages_of_statuses(events)
+        found = {event.key for event, message in zip(events, messages, strict=True) if message is not None}
+        new = events_new(sorted(found), offered[0][0].received_at) if found else set()
+        statuses_note(
+            [
+                (message, event)
+                for event, message in zip(events, messages, strict=True)
+                if message is not None and event.key in new
+            ]
+        )
+        return [event.key in found for event in events]
+
+
 register_intake(PLATFORM, take_in)
+register_together(PLATFORM, _Statuses())

@@ -18,7 +18,7 @@ from subscribers.inbound import MessageStatusChanged
 from subscribers.models import AliasKind, Conversation, Message, SubscriberAlias
 from subscribers.services.conversation import conversation_lock
 from subscribers.services.identity import phone_hash
-from subscribers.services.inbound import status_apply
+from subscribers.services.inbound import MOVING_PURPOSES, status_apply
 
 
 def status_take_in(connection: UUID, event: MessageStatusChanged) -> None:
@@ -84,6 +84,18 @@ def deliveries_awaited(deliveries: Sequence[Delivery]) -> list[Delivery]:
     )
     doubtful = set(doubts.values_list("conversation_id", flat=True))
     return [d for d in deliveries if d.external_id in waiting or d.conversation_id in doubtful]
+
+
+def messages_of_statuses(events: Sequence[MessageStatusChanged]) -> list[Message | None]:
+    """Each event's message, locked; None for one that is unknown or whose arrival moves its conversation."""
+    gs_ids = [event.gs_id for event in events if event.gs_id]
+    wamids = [event.external_id for event in events if event.external_id]
+    named = Q(gs_id__in=gs_ids) | Q(external_id__in=wamids)
+    messages = Message.objects.select_for_update().filter(named, direction=Message.Direction.OUT)
+    found = list(messages.exclude(purpose__in=MOVING_PURPOSES).order_by("id"))
+    by_gs_id = {message.gs_id: message for message in found if message.gs_id}
+    by_wamid = {message.external_id: message for message in found if message.external_id}
+    return [by_gs_id.get(event.gs_id) or by_wamid.get(event.external_id) for event in events]
 
 
 def _message_of(gs_id: str, external_id: str) -> Message | None:

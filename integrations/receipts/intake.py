@@ -7,12 +7,13 @@ once. What cannot be served becomes a dead receipt in the tenant's schema, never
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 from uuid import UUID
 
-from django.db import DataError, transaction
+from django.db import DataError, OperationalError, transaction
 from django.db import connection as db
 from django_tenants.utils import schema_context
 
@@ -59,52 +60,162 @@ def register_intake(platform: str, function: Intake) -> None:
     _intakes[platform] = function
 
 
-def drain_receipts(*, limit: int = 1000) -> int:
-    """Works off due receipts, oldest first. Returns how many items were served."""
+class TakesTogether(Protocol):
+    """How a platform takes in many small facts by few statements, in one transaction."""
+
+    def fits(self, item: Inbound) -> bool:
+        """Whether the item is such a small fact."""
+
+    def take_in(self, offered: Sequence[tuple[Origin, Inbound]]) -> list[bool]:
+        """In the organization's schema: takes in what is simple; tells for each item whether it was.
+
+        Notes keys with `events_new`; locks no conversation, so that groups cannot block each other.
+        """
+
+
+_together: dict[str, TakesTogether] = {}
+#: Receipts looked at in one go.
+WINDOW = 16
+
+
+def register_together(platform: str, way: TakesTogether) -> None:
+    """Small facts of `platform`, such as statuses, need not come one by one."""
+    _together[platform] = way
+
+
+def drain_receipts(*, limit: int = 1000, patience: float = 0.0) -> int:
+    """Works off due receipts, people's words first. Returns how many items were served.
+
+    Small facts may wait `patience` seconds for others of their kind.
+    """
     served = 0
-    while served < limit and _serve_one():
-        served += 1
+    while served < limit:
+        count = _serve_some(patience)
+        if not count:
+            break
+        served += count
     return served
+
+
+def _serve_some(patience: float) -> int:
+    """Serves the oldest receipt that is no small fact, or small facts of one organization together."""
+    try:
+        with transaction.atomic():
+            receipts = _due(WINDOW)
+            if not receipts:
+                return 0
+            items = [_small_fact(receipt) for receipt in receipts]
+            if None in items:
+                _serve(receipts[items.index(None)])
+                return 1
+            waited = (real_now() - receipts[0].available_at).total_seconds()
+            if len(receipts) < WINDOW and 0 <= waited < patience:
+                return 0
+            served = _serve_together(list(zip(receipts, items, strict=True)))
+            if not served:
+                _serve(receipts[0])
+            return served or 1
+    except OperationalError:
+        raise
+    except Exception:
+        logger.exception("receipts could not be served together; the oldest goes alone")
+    with transaction.atomic():
+        oldest = _due(1)
+        for receipt in oldest:
+            _serve(receipt)
+        return len(oldest)
+
+
+def _serve_together(pairs: Sequence[tuple[Receipt, Inbound | None]]) -> int:
+    head = pairs[0][0]
+    group = [
+        (receipt, item)
+        for receipt, item in pairs
+        if item is not None and (receipt.schema_name, receipt.platform) == (head.schema_name, head.platform)
+    ]
+    with schema_context(head.schema_name):
+        taken = _together[head.platform].take_in([(_origin(receipt), item) for receipt, item in group])
+    done = [receipt.id for (receipt, _), yes in zip(group, taken, strict=True) if yes]
+    if done:
+        with db.cursor() as cursor:
+            cursor.execute("DELETE FROM public.receipts_receipt WHERE id = ANY(%s)", (done,))
+    return len(done)
+
+
+#: What a waiting receipt was found to be; it is looked at more than once.
+_small: dict[UUID, Inbound | None] = {}
+_SMALL_LIMIT = 4096
+
+
+def _small_fact(receipt: Receipt) -> Inbound | None:
+    """The only item of a receipt that may be taken in together with others, None for any other."""
+    way = _together.get(receipt.platform)
+    if way is None or receipt.done or receipt.attempts:
+        return None
+    if receipt.uid not in _small:
+        if len(_small) >= _SMALL_LIMIT:
+            _small.clear()
+        _small[receipt.uid] = _read_small(receipt, way)
+    return _small.get(receipt.uid)
+
+
+def _read_small(receipt: Receipt, way: TakesTogether) -> Inbound | None:
+    organization = organization_id_of(receipt.schema_name)
+    try:
+        raw = sealing.unseal(receipt.body_sealed, organization=organization, row=receipt.seal_row)
+        items = _items(receipt, raw)
+    except Exception as error:
+        # Served alone, it tells what is wrong with it.
+        logger.debug("a receipt of %s cannot be read (%s)", receipt.platform, type(error).__name__)
+        return None
+    item = items[0] if len(items) == 1 else None
+    return item if item is not None and not isinstance(item, BrokenItem) and way.fits(item) else None
 
 
 _NEXT = """
 SELECT id, uid, platform, schema_name, workspace_uuid, connection_uuid, received_at, attempts, done,
-       body_sealed
-FROM public.receipts_receipt WHERE available_at <= %s ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1
+       body_sealed, available_at
+FROM public.receipts_receipt WHERE available_at <= %s ORDER BY id FOR UPDATE SKIP LOCKED LIMIT %s
 """
 
 
-def _serve_one() -> bool:
-    """Serves the next item of the oldest due receipt; False when there is none."""
-    with transaction.atomic():
-        with db.cursor() as cursor:
-            cursor.execute(_NEXT, (real_now(),))
-            row = cursor.fetchone()
-        if row is None:
-            return False
-        names = ("id", "uid", "platform", "schema_name", "workspace_uuid", "connection_uuid")
-        more = ("received_at", "attempts", "done", "body_sealed")
-        receipt = Receipt(**dict(zip(names + more, row, strict=True)))
-        try:
-            with transaction.atomic(), schema_context(receipt.schema_name):
-                _serve_item(receipt)
-        except Exception:
-            # Nothing may stand at the head for ever: not even what cannot be opened.
-            logger.exception("a receipt of %s could not be worked off; it is tried again", receipt.platform)
-            _put_off(receipt)
-    return True
+_NAMES = (
+    "id", "uid", "platform", "schema_name", "workspace_uuid", "connection_uuid", "received_at", "attempts",
+    "done", "body_sealed", "available_at",
+)  # fmt: skip
 
 
-def _serve_item(receipt: Receipt) -> None:
-    organization = organization_id_of(receipt.schema_name)
-    origin = Origin(
+def _due(count: int) -> list[Receipt]:
+    """The oldest due receipts that nobody else serves, locked."""
+    with db.cursor() as cursor:
+        cursor.execute(_NEXT, (real_now(), count))
+        return [Receipt(**dict(zip(_NAMES, row, strict=True))) for row in cursor.fetchall()]
+
+
+def _serve(receipt: Receipt) -> None:
+    """Serves the next item of a receipt, or puts it off."""
+    try:
+        with transaction.atomic(), schema_context(receipt.schema_name):
+            _serve_item(receipt)
+    except Exception:
+        # Nothing may stand at the head for ever: not even what cannot be opened.
+        logger.exception("a receipt of %s could not be worked off; it is tried again", receipt.platform)
+        _put_off(receipt)
+
+
+def _origin(receipt: Receipt) -> Origin:
+    return Origin(
         receipt.platform,
-        organization,
+        organization_id_of(receipt.schema_name),
         receipt.workspace_uuid,
         receipt.connection_uuid,
         receipt.received_at,
     )
-    raw = sealing.unseal(receipt.body_sealed, organization=organization, row=receipt.seal_row)
+
+
+def _serve_item(receipt: Receipt) -> None:
+    origin = _origin(receipt)
+    raw = sealing.unseal(receipt.body_sealed, organization=origin.organization, row=receipt.seal_row)
     try:
         items = _items(receipt, raw)
     except ArriwaError as error:
@@ -160,13 +271,20 @@ def _take_in(origin: Origin, item: Inbound | BrokenItem) -> None:
 
 def event_is_new(key: str, at: datetime) -> bool:
     """Notes the event's key; False when it was taken in before (R1)."""
+    return bool(events_new([key], at))
+
+
+def events_new(keys: Sequence[str], at: datetime) -> set[str]:
+    """Notes the events' keys; those that were not taken in before (R1)."""
+    by_cut = {key[:240]: key for key in keys}
     with db.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {db.ops.quote_name(current_schema())}.integrations_inboundevent"
-            " (key, received_at) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-            (key[:240], at),
+            " (key, received_at) SELECT k, %s FROM unnest(%s::text[]) k ORDER BY k"
+            " ON CONFLICT DO NOTHING RETURNING key",
+            (at, list(by_cut)),
         )
-        return bool(cursor.rowcount)
+        return {by_cut[row[0]] for row in cursor.fetchall()}
 
 
 def _bury(origin: Origin, raw: bytes, code: str, text: str) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
+from django.db import connection as db
+from psycopg.types.json import Jsonb
+
 from arriwa.common import clock, sealing
 from arriwa.common.errors import ArriwaError
+from arriwa.common.schema import current_schema
 from subscribers import signals
 from subscribers.click_id import ClickId
 from subscribers.conversation import types as t
@@ -126,15 +132,54 @@ def status_apply(*, message: Message, event: MessageStatusChanged) -> None:
     The first proof that cards or a payment link arrived moves the conversation on; a refusal for a
     closed window sends the mapped template (R3).
     """
-    field = {
-        "sent": "sent_at",
-        "delivered": "delivered_at",
-        "read": "read_at",
-        "failed": "failed_at",
-    }.get(event.status)
-    changed = []
+    field = _TIMES.get(event.status)
     reached_before = message.sent_at or message.delivered_at or message.read_at
     seen_before = message.delivered_at or message.read_at
+    changed = _note(message, event)
+    if changed:
+        message.save(update_fields=changed)
+    if field in ("sent_at", "delivered_at", "read_at") and field in changed:
+        _message_arrived(message, reached_before is None, seen_before is None and field != "sent_at")
+    if "failed_at" in changed and event.error_code in WINDOW_CLOSED and not reached_before:
+        _window_refused(message)
+
+
+_NOTED = """
+UPDATE {table} m SET external_id = v.external_id, pricing = v.pricing, sent_at = v.sent_at,
+    delivered_at = v.delivered_at, read_at = v.read_at
+FROM unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
+    AS v (id, external_id, pricing, sent_at, delivered_at, read_at)
+WHERE m.id = v.id
+"""
+
+
+def statuses_note(pairs: Sequence[tuple[Message, MessageStatusChanged]]) -> None:
+    """Sent, delivered and read of locked messages, by one statement.
+
+    For messages whose purpose is none of MOVING_PURPOSES; the others need `status_apply`.
+    """
+    changed = {message.id: message for message, event in pairs if _note(message, event)}
+    if not changed:
+        return
+    rows = list(changed.values())
+    columns: list[list[Any]] = [
+        [row.id for row in rows],
+        [row.external_id for row in rows],
+        [Jsonb(row.pricing) for row in rows],
+        *([getattr(row, name) for row in rows] for name in ("sent_at", "delivered_at", "read_at")),
+    ]
+    table = f"{db.ops.quote_name(current_schema())}.subscribers_message"
+    with db.cursor() as cursor:
+        cursor.execute(_NOTED.format(table=table), columns)
+
+
+_TIMES = {"sent": "sent_at", "delivered": "delivered_at", "read": "read_at", "failed": "failed_at"}
+
+
+def _note(message: Message, event: MessageStatusChanged) -> list[str]:
+    """Sets on the message what the status tells for the first time; the names of the fields."""
+    field = _TIMES.get(event.status)
+    changed = []
     if event.external_id and message.external_id is None:
         message.external_id = event.external_id
         changed.append("external_id")
@@ -148,12 +193,11 @@ def status_apply(*, message: Message, event: MessageStatusChanged) -> None:
         message.error_code = event.error_code[:32]
         message.error_text = event.error_text[:300]
         changed += ["error_code", "error_text"]
-    if changed:
-        message.save(update_fields=changed)
-    if field in ("sent_at", "delivered_at", "read_at") and field in changed:
-        _message_arrived(message, reached_before is None, seen_before is None and field != "sent_at")
-    if "failed_at" in changed and event.error_code in WINDOW_CLOSED and not reached_before:
-        _window_refused(message)
+    return changed
+
+
+#: The arrival of such a message moves the conversation on.
+MOVING_PURPOSES = ("payment_link", "cards")
 
 
 def _message_arrived(message: Message, first_reached: bool, first_seen: bool) -> None:
