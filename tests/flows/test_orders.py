@@ -109,7 +109,7 @@ def test_stripes_pair_of_events_in_both_orders_once_and_twice(
 ) -> None:
     orders = [(0, 1), (1, 0), (1,), (1, 0, 1, 0)]
     leads = phones(len(orders))
-    together(leads, to_link, settle)
+    to_link(leads, settle)
     with sandbox.faults(STRIPE_OFF):
         for lead, order in zip(leads, orders, strict=True):
             pair = paid_events(sandbox, lead)
@@ -237,7 +237,7 @@ def in_both_orders(
 ) -> list[Any]:
     """The ledgers of leads for whom the steps come in order, reversed, and in one drain."""
     with sandbox.faults(STATUSES_OFF):
-        together(leads, begin, settle)
+        begin(leads, settle)
         for lead, order in zip(leads, (steps, steps[::-1]), strict=False):
             for step in order:
                 step(lead)
@@ -246,12 +246,6 @@ def in_both_orders(
             step(leads[2])
         settle()
     return [canonical(schema, lead.number) for lead in leads]
-
-
-def together(leads: list[Phone], begin: Callable[..., None], settle: Any) -> None:
-    """Takes every lead to the same point."""
-    for lead in leads:
-        begin(lead, settle)
 
 
 def paid_events(sandbox: Sandbox, phone: Phone) -> list[dict[str, Any]]:

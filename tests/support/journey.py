@@ -19,19 +19,27 @@ STATUSES_OFF = {"platform": "gupshup", "mute": True, "hook": "status"}
 STRIPE_OFF = {"platform": "stripe", "mute": True}
 
 
-def to_offer(phone: Phone, settle: Settle) -> None:
-    """From the ad to the product cards."""
-    phone.tap_ad()
-    settle()
-    for answer in (phone.choose, lambda: phone.say(BUDGET), lambda: phone.say(CHANNEL), phone.choose):
-        answer()
+def to_offer(leads: Phone | list[Phone], settle: Settle) -> None:
+    """From the ad to the product cards; several leads go side by side."""
+    people = leads if isinstance(leads, list) else [leads]
+    steps: tuple[Callable[[Phone], Any], ...] = (
+        Phone.tap_ad,
+        Phone.choose,
+        lambda phone: phone.say(BUDGET),
+        lambda phone: phone.say(CHANNEL),
+        Phone.choose,
+    )
+    for step in steps:
+        for phone in people:
+            step(phone)
         settle()
 
 
-def to_link(phone: Phone, settle: Settle) -> None:
+def to_link(leads: Phone | list[Phone], settle: Settle) -> None:
     """From the ad to the payment link in the chat."""
-    to_offer(phone, settle)
-    phone.order()
+    to_offer(leads, settle)
+    for phone in leads if isinstance(leads, list) else [leads]:
+        phone.order()
     settle()
 
 
