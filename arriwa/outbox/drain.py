@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -26,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 #: Calls under way at once in one drain.
 CONCURRENCY = 16
+#: Wider where a few tenants' hanging platforms must not use up all calls (caps are per connection).
+CONCURRENCIES = {"agents": 48, "events": 48, "bulk": 24}
+#: Seconds for which an answer waits for others while more tasks are due than can be called.
+LINGER = 0.02
 #: How soon a timer rings again whose handling failed.
 TIMER_RETRY = timedelta(seconds=5)
 
@@ -40,12 +44,17 @@ class CallCrashed(ArriwaError):
 class Drain:
     """Claims, calls side by side, records; a slow call holds up nothing but itself."""
 
-    def __init__(self, queue: str, session: Session, *, concurrency: int = CONCURRENCY) -> None:
+    def __init__(self, queue: str, session: Session, *, concurrency: int = 0) -> None:
+        """`concurrency`: calls under way at once; 0 takes the queue's own."""
+        concurrency = concurrency or CONCURRENCIES.get(queue, CONCURRENCY)
         self.queue = queue
         self.session = session
         self.concurrency = concurrency
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix=f"call-{queue}")
         self._calls: dict[Future[None], Attempt] = {}
+        #: The last claim found as much as it could take.
+        self._backlog = False
+        self._lingering: float | None = None
 
     def close(self) -> None:
         """Lets no further call start; those under way are left to the resolution after a restart."""
@@ -61,13 +70,32 @@ class Drain:
 
         Waits up to `patience` seconds for a call to finish when nothing else can be done.
         """
-        moved = self._record_finished(0.0)
+        moved = self._record_finished(0.0) if self._worth_recording() else 0
         room = self.concurrency - len(self._calls)
-        if room > 0:
-            moved += self._start(self.session.claim(self.queue, now=real_now(), limit=room))
+        if room > 0 and (moved or not self._backlog or not self._calls):
+            tasks = self.session.claim(self.queue, now=real_now(), limit=room)
+            self._backlog = len(tasks) >= room
+            moved += self._start(tasks)
         if not moved and self._calls and patience:
-            moved = self._record_finished(patience)
+            if self._backlog:
+                wait(self._calls, timeout=min(patience, LINGER), return_when=ALL_COMPLETED)
+            else:
+                moved = self._record_finished(patience)
         return moved
+
+    def _worth_recording(self) -> bool:
+        """In a backlog answers wait a moment for each other: one commit for all, not one for each."""
+        done = sum(future.done() for future in self._calls)
+        if not self._backlog or done in (0, len(self._calls)):
+            self._lingering = None
+            return bool(done)
+        now = time.monotonic()
+        if self._lingering is None:
+            self._lingering = now
+        if now - self._lingering < LINGER:
+            return False
+        self._lingering = None
+        return True
 
     def _start(self, tasks: list[Claimed]) -> int:
         groups: dict[tuple[str, str, str], list[Claimed]] = defaultdict(list)

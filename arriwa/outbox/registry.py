@@ -105,7 +105,7 @@ _effects: dict[str, Effect] = {}
 _timers: dict[str, TimerHandler] = {}
 _rates: dict[str, Rate] = {}
 #: How many tasks of one connection may be in flight at once, per queue.
-CONNECTION_CAPS = {"interactive": 16, "agents": 4, "events": 8, "bulk": 4}
+CONNECTION_CAPS = {"interactive": 16, "agents": 4, "events": 4, "bulk": 2}
 
 
 class UnknownKind(ArriwaError):

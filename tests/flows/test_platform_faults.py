@@ -31,6 +31,8 @@ EFFECTS = {
     "flowise": ("agent:start",),
     "gupshup": ("question:niche:menu",),
 }
+#: Where nothing is promised, only that it happens.
+PATIENCE = 20
 LIMIT = 5.0
 NOWHERE = "http://127.0.0.1:9"
 
@@ -202,7 +204,7 @@ def test_a_judgement_that_was_overtaken_is_recorded_and_changes_nothing(
         phone.say("ывапрол")
         wait_until(lambda: requests_for(sandbox, "flowise", "/prediction", "ывапрол"), 3, "the judge")
         phone.say(BUDGET)
-        wait_until(lambda: len(sent_to(sandbox, phone.number)) == 3, LIMIT, "the next question")
+        wait_until(lambda: len(sent_to(sandbox, phone.number)) == 3, PATIENCE, "the next question")
         person = subscriber_of(schema, phone.number)
 
         def judged() -> bool:
@@ -210,7 +212,7 @@ def test_a_judgement_that_was_overtaken_is_recorded_and_changes_nothing(
                 rows = Judgement.objects.filter(conversation__subscriber=person)
                 return rows.count() == 2 and not rows.filter(judged_at=None).exists()
 
-        wait_until(judged, LIMIT, "both judgements")
+        wait_until(judged, PATIENCE, "both judgements")
     settle()
     with in_organization(schema):
         answers = Answer.objects.filter(conversation__subscriber=person, question="budget")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django_tenants.utils import schema_context
 
+from integrations.base.deliveries import connections_forget
 from integrations.models import Connection
 from tests.support.ledger import rows_of
 from tests.support.sandbox import Phone
@@ -18,9 +19,11 @@ def no_flowise(demo: Any) -> Any:
     schema = demo.organization.schema_name
     with schema_context(schema):
         Connection.objects.filter(platform="flowise").update(platform="elsewhere")
+    connections_forget()
     yield schema
     with schema_context(schema):
         Connection.objects.filter(platform="elsewhere").update(platform="flowise")
+    connections_forget()
 
 
 def test_the_local_classifier_answers_where_no_agentflow_is_connected(
