@@ -30,6 +30,8 @@ class Step:
     tasks: dict[str, str]
     #: The calls that bring them about: platform, method, a part of the path.
     calls: tuple[Call, ...]
+    #: The answer to the lead needs the worker first: a judgement, a payment link.
+    answer_waits: bool = False
 
     def act(self, phone: Phone) -> None:
         """The lead's hand."""
@@ -99,6 +101,7 @@ STEPS = {
             },
             {"flowise.judge": "agents"},
             (("flowise", "POST", "/prediction/"),),
+            answer_waits=True,
         ),
         Step(
             "channel",
@@ -110,6 +113,7 @@ STEPS = {
             },
             {"flowise.judge": "agents"},
             (("flowise", "POST", "/prediction/"),),
+            answer_waits=True,
         ),
         Step(
             "readiness",
@@ -139,6 +143,7 @@ STEPS = {
             },
             {"stripe.payment_link": "events", "meta.event": "events"},
             (("stripe", "POST", "/payment_links"), ("meta", "POST", DATASET)),
+            answer_waits=True,
         ),
     )
 }

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from tests.kill.holds import Hold, hold
 from tests.kill.leads import Call, Lead, Step
@@ -27,87 +28,98 @@ _SEND: Call = ("gupshup", "POST", "/v3/message")
 
 
 @contextmanager
-def stopped_at(point: str, stands: str, stack: Stack, leads: Sequence[Lead]) -> Iterator[None]:
-    """The leads take their steps; the block runs while `stands` (web, relay or worker) is at the point.
+def stopped_at(point: str, stand: Sequence[str], stack: Stack, leads: Sequence[Lead]) -> Iterator[None]:
+    """The leads take their steps; the block runs while the processes that `stand` are at the point.
 
-    After the block it may go on, if it still lives. Web comes to the first point alone, the worker to all
-    but the first.
+    After the block they may go on, if they still live. Web comes to the first point alone, the worker to
+    all but the first.
     """
     with hold(stack) as held:
         if point == RECEIPT_STORED:
             # The server carries a statement out even when the client is dead: web's receipt will be
             # stored, its 2xx was never sent. The relay's transaction is rolled back.
-            web = stands == "web"
+            web = "web" in stand
             held.table("public.receipts_receipt" if web else '"{schema}".subscribers_decisionlog')
             for lead in leads:
                 lead.act()
-            held.wait_for(stands, len(leads) if web else 1)
+            held.wait_for("web" if web else "relay", len(leads) if web else 1)
         else:
-            held.queues(*QUEUES[stands])
+            held.queues(*(queue for name in stand for queue in QUEUES[name]))
             steps = [lead.act() for lead in leads]
-            _decided(stack, stands, steps)
+            work = _work(stand, steps)
+            _decided(stack, work)
             if point == TASK_CLAIMED:
-                _claim(stack, held, stands, steps)
+                held.table('"{schema}".integrations_delivery')
+                held.free_queues()
+                _wait_for_all(held, work)
             elif point in (REQUEST_ACCEPTED, ANSWER_READ):
-                _call(stack, held, stands, leads, steps, point)
+                _call(stack, held, work, recorded=point == ANSWER_READ)
         yield
         stack.sandbox.clear_faults()
 
 
-def _decided(stack: Stack, stands: str, steps: Sequence[Step]) -> None:
+@dataclass(frozen=True)
+class Work:
+    """What is to be in the air: tasks by kind, calls, and the queues of each process."""
+
+    tasks: Counter[str]
+    calls: Counter[Call]
+    queues: dict[str, set[str]]
+
+
+def _work(stand: Sequence[str], steps: Sequence[Step]) -> Work:
+    tasks: Counter[str] = Counter()
+    calls: Counter[Call] = Counter()
+    queues: dict[str, set[str]] = {}
+    if "relay" in stand:
+        # A message that waits for the worker is not written while the worker stands as well.
+        count = sum("worker" not in stand or not step.answer_waits for step in steps)
+        tasks["gupshup.message"] = calls[_SEND] = count
+        queues["relay"] = {"interactive"}
+    if "worker" in stand:
+        for step in steps:
+            tasks.update(list(step.tasks))
+            # Events of several leads may share a call.
+            calls |= Counter(step.calls)
+        queues["worker"] = {queue for step in steps for queue in step.tasks.values()}
+    return Work(tasks, calls, queues)
+
+
+def _decided(stack: Stack, work: Work) -> None:
     """Waits until the decisions and their tasks are committed; nobody can claim them yet."""
-    wanted: Counter[str] = Counter()
-    for step in steps:
-        wanted.update(["gupshup.message"] if stands == "relay" else list(step.tasks))
     until(
-        lambda: not wanted - _tasks(stack, "ready", "new", "waiting"),
+        lambda: not work.tasks - _unclaimed(stack),
         STEP_SECONDS,
-        lambda: f"no decision: {wanted - _tasks(stack, 'ready', 'new', 'waiting')}, {stack.left()}",
+        lambda: f"no decision: {work.tasks - _unclaimed(stack)}, {stack.left()}",
     )
 
 
-def _claim(stack: Stack, held: Hold, stands: str, steps: Sequence[Step]) -> None:
-    """Lets the claim through and no further: the delivery cannot be marked as started."""
-    held.table('"{schema}".integrations_delivery')
-    held.free_queues()
-    queues = {q for step in steps for q in step.tasks.values()} if stands == "worker" else {"interactive"}
-    held.wait_for(stands, len(queues))
-    assert _tasks(stack, "claimed"), "nothing is claimed"
+def _wait_for_all(held: Hold, work: Work) -> None:
+    """Each queue is worked on by a thread with a connection of its own."""
+    for name, queues in work.queues.items():
+        held.wait_for(name, len(queues))
 
 
-def _call(
-    stack: Stack, held: Hold, stands: str, leads: Sequence[Lead], steps: Sequence[Step], point: str
-) -> None:
-    """Lets the requests out; the answers are kept back, or cannot be recorded."""
-    calls = [_SEND] if stands == "relay" else [call for step in steps for call in step.calls]
-    stack.sandbox.post(
-        "/_faults",
-        [
-            {"platform": platform, "method": method, "path": path, "answer_delay": NEVER}
-            for platform, method, path in set(calls)
-        ],
-    )
+def _call(stack: Stack, held: Hold, work: Work, *, recorded: bool) -> None:
+    """Lets the requests out; the answers are kept back, or come and cannot be recorded."""
+    faults = [
+        {"platform": platform, "method": method, "path": path, "answer_delay": NEVER}
+        for platform, method, path in work.calls
+    ]
+    stack.sandbox.post("/_faults", faults)
     mark = max((row["id"] for row in stack.sandbox.get("/_received")), default=0)
     held.free_queues()
-    wanted = Counter({call: len(leads) if stands == "relay" else 1 for call in calls})
     until(
-        lambda: not wanted - _accepted(stack, wanted, mark),
+        lambda: not work.calls - _accepted(stack, work.calls, mark),
         STEP_SECONDS,
-        lambda: f"not accepted: {wanted - _accepted(stack, wanted, mark)}, {stack.left()}",
+        lambda: f"not accepted: {work.calls - _accepted(stack, work.calls, mark)}, {stack.left()}",
     )
-    if point == ANSWER_READ:
+    if recorded:
         held.table('"{schema}".integrations_delivery')
         stack.sandbox.clear_faults()
-        queues = {"interactive"} if stands == "relay" else {_queue(call) for call in calls}
-        held.wait_for(stands, len(queues))
+        _wait_for_all(held, work)
         # The first answer of each queue stands at the lock; the others are read meanwhile.
         time.sleep(0.3)
-
-
-def _queue(call: Call) -> str:
-    if call[0] == "flowise":
-        return "agents"
-    return "bulk" if call[2] == "/users" else "events"
 
 
 def _accepted(stack: Stack, wanted: Counter[Call], mark: int) -> Counter[Call]:
@@ -121,6 +133,6 @@ def _accepted(stack: Stack, wanted: Counter[Call], mark: int) -> Counter[Call]:
     return found
 
 
-def _tasks(stack: Stack, *states: str) -> Counter[str]:
-    query = "SELECT kind, count(*) FROM public.outbox_outboxtask WHERE state = ANY(%s) GROUP BY kind"
-    return Counter(dict(stack.rows(query, list(states))))
+def _unclaimed(stack: Stack) -> Counter[str]:
+    query = "SELECT kind, count(*) FROM public.outbox_outboxtask WHERE state <> 'claimed' GROUP BY kind"
+    return Counter(dict(stack.rows(query)))

@@ -185,5 +185,5 @@ def until(check: Any, seconds: float, explain: Any) -> Any:
     end = time.monotonic() + seconds
     while not (found := check()):
         assert time.monotonic() < end, explain()
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found

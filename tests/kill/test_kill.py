@@ -24,18 +24,26 @@ UNKNOWN_SECONDS = 60.0
 
 
 def kill_at(
-    point: str, *, victim: str, stands: str, steps: tuple[str, ...], stack: Stack, leads: Leads
+    point: str,
+    *,
+    victims: tuple[str, ...],
+    stand: tuple[str, ...],
+    steps: tuple[str, ...],
+    stack: Stack,
+    leads: Leads,
 ) -> list[Lead]:
-    """The leads take the steps; the victim dies while `stands` is at the point, and is started again."""
+    """The leads take the steps; the victims die while those that `stand` are at the point, and come back."""
     people = leads.before(*steps)
-    with stopped_at(point, stands, stack, people):
-        stack.kill(victim)
-    if victim == stands == "web":
+    with stopped_at(point, stand, stack, people):
+        for victim in victims:
+            stack.kill(victim)
+    if stand == ("web",):
         # The stored receipt brings its effects about before the platform has got any 2xx.
         for person in people:
             person.wait_answer()
-    stack.restart(victim)
-    if victim == "web":
+    for victim in victims:
+        stack.restart(victim)
+    if "web" in victims:
         stack.wait_web()
     for person in people:
         person.wait_answer()
@@ -49,25 +57,36 @@ def assert_each_once(stack: Stack, leads: Leads, people: list[Lead]) -> None:
     leads.rest(people)
 
 
-@pytest.mark.parametrize("point", POINTS)
-def test_a_killed_relay_leaves_each_effect_once(stack: Stack, leads: Leads, point: str) -> None:
-    steps = ("start", "niche") if point == REQUEST_ACCEPTED else ("start",)
-    people = kill_at(point, victim="relay", stands="relay", steps=steps, stack=stack, leads=leads)
+def test_a_relay_killed_over_a_stored_receipt_leaves_each_effect_once(stack: Stack, leads: Leads) -> None:
+    people = kill_at(
+        RECEIPT_STORED, victims=("relay",), stand=("relay",), steps=("start",), stack=stack, leads=leads
+    )
     assert_each_once(stack, leads, people)
 
 
-@pytest.mark.parametrize("point", POINTS[1:])
-def test_a_killed_worker_leaves_each_effect_once(stack: Stack, leads: Leads, point: str) -> None:
-    everything = ("start", "niche", "budget", "order")
-    steps = everything if point == REQUEST_ACCEPTED else ("start", "niche")
-    people = kill_at(point, victim="worker", stands="worker", steps=steps, stack=stack, leads=leads)
+@pytest.mark.parametrize(
+    ("point", "steps"),
+    [
+        (DECISION_COMMITTED, ("start",)),
+        (TASK_CLAIMED, ("start", "niche")),
+        (REQUEST_ACCEPTED, ("start", "niche", "budget", "order")),
+        (ANSWER_READ, ("start", "niche")),
+    ],
+)
+def test_relay_and_worker_killed_at_once_leave_each_effect_once(
+    stack: Stack, leads: Leads, point: str, steps: tuple[str, ...]
+) -> None:
+    both = ("relay", "worker")
+    people = kill_at(point, victims=both, stand=both, steps=steps, stack=stack, leads=leads)
     assert_each_once(stack, leads, people)
 
 
 def test_a_web_process_killed_before_its_answer_to_a_hook_leaves_each_effect_once(
     stack: Stack, leads: Leads
 ) -> None:
-    people = kill_at(RECEIPT_STORED, victim="web", stands="web", steps=("niche",), stack=stack, leads=leads)
+    people = kill_at(
+        RECEIPT_STORED, victims=("web",), stand=("web",), steps=("niche",), stack=stack, leads=leads
+    )
     hook = [hook for hook in stack.sandbox.get("/_hooks", platform="gupshup") if len(hook["answers"]) > 1]
     assert hook, "the platform did not send the hook again"
     assert hook[0]["answers"][-1]["status"] == 200
@@ -88,7 +107,7 @@ def test_without_statuses_a_send_in_doubt_is_unknown_and_never_repeated(
     stack: Stack, leads: Leads, statuses_off: None
 ) -> None:
     [person] = kill_at(
-        REQUEST_ACCEPTED, victim="relay", stands="relay", steps=("start",), stack=stack, leads=leads
+        REQUEST_ACCEPTED, victims=("relay",), stand=("relay",), steps=("start",), stack=stack, leads=leads
     )
     assert_unknown_and_goes_on(stack, person)
 
@@ -119,8 +138,8 @@ def test_each_process_killed_at_each_point_of_each_step_leaves_each_effect_once(
 ) -> None:
     # Web has its part in the first point alone, the worker in all but the first.
     bystander = "worker" if point == RECEIPT_STORED else "web"
-    stands = "relay" if victim == bystander else victim
-    people = kill_at(point, victim=victim, stands=stands, steps=(step,), stack=stack, leads=leads)
+    stand = ("relay" if victim == bystander else victim,)
+    people = kill_at(point, victims=(victim,), stand=stand, steps=(step,), stack=stack, leads=leads)
     assert_each_once(stack, leads, people)
 
 
@@ -129,7 +148,7 @@ def test_each_process_killed_at_each_point_of_each_step_leaves_each_effect_once(
 def test_without_statuses_a_send_that_had_not_begun_is_sent_once(
     stack: Stack, leads: Leads, statuses_off: None, point: str
 ) -> None:
-    people = kill_at(point, victim="relay", stands="relay", steps=("start",), stack=stack, leads=leads)
+    people = kill_at(point, victims=("relay",), stand=("relay",), steps=("start",), stack=stack, leads=leads)
     assert [problem for person in people for problem in problems(stack, person, statuses=False)] == []
 
 
@@ -138,6 +157,6 @@ def test_without_statuses_an_answer_that_was_not_recorded_is_a_send_in_doubt(
     stack: Stack, leads: Leads, statuses_off: None
 ) -> None:
     [person] = kill_at(
-        ANSWER_READ, victim="relay", stands="relay", steps=("start",), stack=stack, leads=leads
+        ANSWER_READ, victims=("relay",), stand=("relay",), steps=("start",), stack=stack, leads=leads
     )
     assert_unknown_and_goes_on(stack, person)
