@@ -72,14 +72,18 @@ def tasks_finish(
                 cursor.execute(_PROMOTE, (lanes,))
 
 
-def lane_resume(*, lane: str) -> None:
-    """A parked or held head may run again at once (replay). Must run inside a transaction."""
+def lane_resume(*, lane: str) -> int:
+    """A parked or held head may run again at once (replay); returns how many, 0 or 1.
+
+    Must run inside a transaction.
+    """
     with db.cursor() as cursor:
         cursor.execute(
             "UPDATE public.outbox_outboxtask SET state = 'ready', available_at = %s"
             " WHERE lane = %s AND state IN ('parked', 'held')",
             (real_now(), lane),
         )
+        return int(cursor.rowcount)
 
 
 def connection_resume(*, connection: UUID) -> int:

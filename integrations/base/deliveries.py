@@ -137,8 +137,15 @@ def delivery_enqueue(
     rate_keys: Sequence[str] = (),
     **delivery: Any,
 ) -> Delivery | None:
-    """`delivery_create` and its task; a conflict means no task (design 3)."""
+    """`delivery_create` and its task; a conflict means no task (design 3).
+
+    How the task stands in the queue is kept with the delivery, for a replay.
+    """
     made = _delivery(**delivery)
+    made.data = {
+        **made.data,
+        "task": {"lane": lane, "batch_key": batch_key, "rate_keys": list(rate_keys)},
+    }
     task = task_values(
         kind=made.kind,
         subject=made.id,

@@ -15,6 +15,7 @@ from arriwa.common import clock, sealing
 from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.common.redaction import redact, redact_text
 from arriwa.common.schema import current_schema
+from arriwa.outbox.enqueue import task_enqueue
 from arriwa.outbox.finish import backoff
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, connection_key
 from integrations.base.errors import Throttled, WaitScope
@@ -98,6 +99,22 @@ class DeliveryEffect:
     def resolve(self, delivery: Delivery, fact: Any, task: Claimed) -> Verdict | None:
         """A started attempt without an answer. None: try again as if nothing had been sent."""
         return None
+
+    def replay(self, delivery: Delivery) -> None:
+        """Sends a dead delivery once more, as if for the first time; runs inside a transaction."""
+        delivery.state = Delivery.State.PENDING
+        delivery.started_at = delivery.finished_at = None
+        delivery.error_code = delivery.error_text = ""
+        delivery.data.pop("doubt", None)
+        delivery.save(
+            update_fields=["state", "started_at", "finished_at", "error_code", "error_text", "data"]
+        )
+        task_enqueue(
+            kind=delivery.kind,
+            subject=delivery.id,
+            connection=delivery.connection_id,
+            **delivery.data["task"],
+        )
 
     def doubtful(self, job: Job, task: Claimed) -> Verdict:
         """The answer did not come. Idempotent effects are repeated, but not for ever."""

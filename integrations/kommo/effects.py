@@ -11,7 +11,8 @@ from django.conf import settings as django_settings
 from arriwa.common import clock, ids
 from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.common.redaction import redact_text
-from arriwa.outbox.finish import backoff
+from arriwa.outbox.enqueue import task_enqueue
+from arriwa.outbox.finish import backoff, lane_resume
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, register_effect, register_rate
 from integrations.base.effects import DONE, after_transient, connection_pause, connection_succeeded
 from integrations.base.urls import platform_url
@@ -127,6 +128,19 @@ class DealEffect:
         client = KommoClient(base_url=platform_url("kommo", subdomain="{subdomain}"), settings=sync.settings)
         deal_sync(client, sync)
 
+    def replay(self, delivery: Delivery) -> None:
+        """The deal's parked lane runs on; what is wanted now is sent, not what was wanted then."""
+        mirror = DealMirror.objects.get(id=delivery.fact)
+        lane = lane_of(mirror)
+        if not lane_resume(lane=lane):
+            task_enqueue(
+                kind=KIND,
+                subject=mirror.id,
+                connection=mirror.connection_id,
+                lane=lane,
+                rate_keys=rate_keys_of(mirror.connection),
+            )
+
     # --- the record -----------------------------------------------------------------------------
 
     def record(self, attempt: Attempt) -> Sequence[Verdict]:
@@ -178,6 +192,16 @@ class DealEffect:
         if in_doubt:
             return Verdict(Outcome.RETRY, delay=backoff(task.attempts))
         return after_transient(error, task)
+
+
+def lane_of(mirror: DealMirror) -> str:
+    """The lane that keeps a deal's changes in order."""
+    return f"crm:{mirror.id}"
+
+
+def rate_keys_of(connection: Connection) -> tuple[str, ...]:
+    """The limits that a sync of this account draws on."""
+    return (f"kommo:account:{connection.account}",)
 
 
 def _end_all(deliveries: dict[str, Delivery], error: ArriwaError) -> None:

@@ -8,7 +8,7 @@ from django.dispatch import receiver
 
 from arriwa.outbox.enqueue import task_enqueue
 from integrations.base.deliveries import connection_for
-from integrations.kommo.effects import KIND
+from integrations.kommo.effects import KIND, lane_of, rate_keys_of
 from integrations.models import DealMirror
 from subscribers import signals
 from subscribers.conversation.types import UpdateDeal
@@ -37,8 +37,8 @@ def deal_changed(sender: Any, conversation: Conversation, update: UpdateDeal, **
         kind=KIND,
         subject=mirror.id,
         connection=connection.id,
-        lane=f"crm:{mirror.id}",
-        rate_keys=(f"kommo:account:{connection.account}",),
+        lane=lane_of(mirror),
+        rate_keys=rate_keys_of(connection),
     )
 
 

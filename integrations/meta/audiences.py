@@ -14,6 +14,7 @@ from arriwa.common import clock, ids
 from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.common.redaction import redact_text
 from arriwa.common.schema import current_schema
+from arriwa.outbox.enqueue import task_enqueue
 from arriwa.outbox.finish import backoff
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, register_effect
 from integrations.base.effects import DONE, after_transient, connection_pause, connection_succeeded
@@ -171,6 +172,11 @@ class AudienceEffect:
             error_text="",
         )
 
+    def replay(self, delivery: Delivery) -> None:
+        """The audience is looked at again; what is wanted now is sent, not what was wanted then."""
+        membership = AudienceMembership.objects.select_related("audience__connection").get(id=delivery.fact)
+        audience_poke(membership.audience, membership.audience.connection)
+
     def _failed(self, sync: Sync, error: ArriwaError, task: Claimed) -> Verdict:
         open_changes = [c.delivery.id for c in sync.changes if c.join not in sync.counts]
         dead = error.disposition is Disposition.DEAD
@@ -199,6 +205,17 @@ def _confirm(membership: AudienceMembership) -> None:
 def _session_id(delivery_id: UUID) -> int:
     """A positive 63-bit number, the same for the same upload."""
     return (delivery_id.int >> 65) or 1
+
+
+def audience_poke(audience: Audience, connection: Connection) -> None:
+    """Asks for a look at the audience (design, decision 7); plain and never unique."""
+    task_enqueue(
+        kind=KIND,
+        subject=audience.id,
+        connection=connection.id,
+        batch_key=f"audience:{audience.id}",
+        rate_keys=(f"meta:account:{connection.account}",),
+    )
 
 
 def membership_set(*, audience: Audience, conversation: Any, member: bool) -> bool:

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.dispatch import receiver
 
-from arriwa.outbox.enqueue import task_enqueue
 from integrations.base.deliveries import connection_for, delivery_enqueue
 from integrations.meta import audiences
 from integrations.meta.effects import AD, EVENT
@@ -73,13 +72,7 @@ def segment_changed(
     mirror = _audience(connection, audience)
     if not audiences.membership_set(audience=mirror, conversation=conversation, member=member):
         return
-    task_enqueue(
-        kind=audiences.KIND,
-        subject=mirror.id,
-        connection=connection.id,
-        batch_key=f"audience:{mirror.id}",
-        rate_keys=(f"meta:account:{connection.account}",),
-    )
+    audiences.audience_poke(mirror, connection)
 
 
 def _audience(connection: Connection, name: str) -> Audience:
