@@ -15,7 +15,7 @@ import psycopg
 from django.db import OperationalError, close_old_connections, connection
 
 from arriwa.outbox import wakeup
-from arriwa.outbox.drain import Drain, drain_timers
+from arriwa.outbox.drain import CONCURRENCY, Drain, drain_timers
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.models import Queue
 from arriwa.outbox.session import Session, direct_connection
@@ -31,6 +31,8 @@ BUSY_SECONDS = 1.0
 WAKE_PAUSE = 0.1
 FAILED_PAUSE = 1.0
 RECEIPT_LOOPS = 2
+#: While one waits for the database, the calls of the other go on.
+MESSAGE_LOOPS = 2
 #: Seconds for which a message's statuses wait for more of them.
 STATUS_PATIENCE = 0.1
 
@@ -46,7 +48,8 @@ class Relay:
 
     def _loops(self) -> dict[str, Callable[[], Callable[[], int]]]:
         receipts = {f"receipts-{n}": (lambda: self._receipts) for n in range(RECEIPT_LOOPS)}
-        return {**receipts, "timers": lambda: drain_timers, "interactive": self._interactive}
+        messages = {f"interactive-{n}": self._interactive for n in range(MESSAGE_LOOPS)}
+        return {**receipts, **messages, "timers": lambda: drain_timers}
 
     def run(self) -> None:
         """Serves until `stop` is called."""
@@ -87,7 +90,7 @@ class Relay:
         return drain_receipts(limit=50, patience=STATUS_PATIENCE)
 
     def _interactive(self) -> Callable[[], int]:
-        work = Drain(Queue.INTERACTIVE, Session("arriwa relay"))
+        work = Drain(Queue.INTERACTIVE, Session("arriwa relay"), concurrency=CONCURRENCY // MESSAGE_LOOPS)
 
         def step() -> int:
             moved = work.step(patience=0.005)
