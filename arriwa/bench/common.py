@@ -18,6 +18,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import connection
 
+from arriwa.common.schema import enter_public
 from arriwa.ops.demo import Addresses, product_processes, sandbox_process
 from arriwa.ops.folders import REPOSITORY
 from arriwa.ops.instance import Secrets, product_environment
@@ -87,6 +88,7 @@ class Stage:
         self._planned = {process.name: process for process in planned}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.organizations: list[Provisioned] = []
+        self._registered = 0
 
     def start(self, *names: str) -> None:
         """Starts processes that do not run yet and waits until they can serve.
@@ -154,9 +156,11 @@ class Stage:
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
 
     def provision(self) -> None:
-        """Makes both organizations, once; their hooks are registered at the running sandbox."""
-        if self.organizations:
+        """Makes both organizations and registers their hooks at the running sandbox, once for each."""
+        if self._registered == self._running["sandbox"].pid:
             return
+        self._registered = self._running["sandbox"].pid
+        self.organizations.clear()
         accounts = json.loads(ACCOUNTS.read_text())
         playbook = {"questions": _questions_by_tap()}
         for name in ("demo", "other"):
@@ -182,7 +186,7 @@ def _questions_by_tap() -> list[dict[str, Any]]:
 
 def interactive_left() -> int:
     """Hooks and messages that are still to be worked off."""
-    connection.set_schema_to_public()
+    enter_public()
     tasks = OutboxTask.objects.filter(queue=Queue.INTERACTIVE)
     return Receipt.objects.count() + tasks.count()
 
@@ -198,7 +202,7 @@ def wait_until(done: Callable[[], bool], seconds: float, what: str) -> None:
 
 def execute(statement: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Any]:
     """Runs one statement in the public schema; its rows, none for a statement without."""
-    connection.set_schema_to_public()
+    enter_public()
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return list(cursor.fetchall()) if cursor.description else []

@@ -156,5 +156,5 @@ def _last_id(stage: Stage) -> int:
 
 def _speed(sent: list[dict[str, Any]]) -> float:
     """Requests per second, by the sandbox's own clock for both sides."""
-    time_taken = sent[-1]["at"] - sent[0]["at"]
+    time_taken: float = sent[-1]["at"] - sent[0]["at"]
     return (len(sent) - 1) / time_taken

@@ -1,0 +1,47 @@
+"""How many statements the hot path may cost; docs/performance.md tells why they count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from arriwa.outbox.drain import drain
+from integrations.receipts.intake import drain_receipts
+from tests.support.sandbox import Phone, Sandbox
+
+TAP = 40
+SEND = 20
+THREE_STATUSES = 14
+
+
+def _wait(sandbox: Sandbox) -> None:
+    end = time.monotonic() + 5
+    while sandbox.pending():
+        assert time.monotonic() < end, "hooks are still on their way"
+        time.sleep(0.01)
+    connection.set_schema_to_public()
+
+
+def _count(work: Callable[[], int]) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        assert work() > 0
+    return len(captured)
+
+
+def test_a_tap_and_its_reply_stay_within_their_statements(
+    demo: Any, phone: Phone, sandbox: Sandbox, settle: Any
+) -> None:
+    phone.tap_ad()
+    settle()
+    phone.choose(0)
+    _wait(sandbox)
+    assert _count(lambda: drain_receipts(limit=1)) <= TAP
+    assert _count(lambda: drain("interactive")) <= SEND
+    _wait(sandbox)
+    # `enqueued` is no small fact and goes first, alone.
+    drain_receipts(limit=1)
+    assert _count(drain_receipts) <= THREE_STATUSES
