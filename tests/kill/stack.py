@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ class Stack:
         process = self._processes[name]
         with self._log(name) as log:
             self._running[name] = subprocess.Popen(
-                tied(process.argv),
+                tied(_single(process.argv)),
                 # The name tells in pg_stat_activity whose connection it is.
                 env={**process.env, "PGAPPNAME": name, **settings},
                 cwd=REPOSITORY,
@@ -178,6 +179,14 @@ class Stack:
                 " SELECT 'receipt', platform, '', attempts FROM public.receipts_receipt"
             )
         ]
+
+
+def _single(argv: Sequence[str]) -> list[str]:
+    """The command with one worker process where it names a number: it starts in half the time."""
+    words = list(argv)
+    if "--workers" in words:
+        words[words.index("--workers") + 1] = "1"
+    return words
 
 
 def until(check: Any, seconds: float, explain: Any) -> Any:
