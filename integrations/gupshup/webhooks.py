@@ -45,7 +45,10 @@ def parse(raw: bytes) -> list[Inbound | BrokenItem]:
         raise UnparsableHook("The hook is no JSON object.")
     if isinstance(hook.get("entry"), list):
         try:
-            return _parse_v3(hook)
+            # An empty envelope leaves a trace too: nothing that came in is dropped unseen.
+            return _parse_v3(hook) or [
+                HookIgnored(key=f"gupshup:empty:{_digest(hook)}", reason="The hook holds nothing.")
+            ]
         except RecursionError as error:
             raise UnparsableHook("The hook is nested too deeply.") from error
     if "type" in hook and "payload" in hook:

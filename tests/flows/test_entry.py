@@ -130,7 +130,8 @@ def test_a_second_click_is_a_second_touchpoint_and_no_second_opt_in(
         clicks.append(phone.tap_ad()["referral"]["ctwa_clid"])
         settle()
     touches = touchpoints(schema, phone)
-    assert [touch.click_id for touch in touches] == clicks
+    # WhatsApp's times are whole seconds: two clicks may share one.
+    assert sorted(touch.click_id for touch in touches) == sorted(clicks)
     ledger = canonical(schema, phone.number)
     assert ledger["fact", "", "ctwa", None, "", ""] == 2
     assert (ledger[OPT_IN], ledger[TOLD], ledger[PIXEL]) == (1, 1, 1)
