@@ -24,6 +24,8 @@ PYTHON = sys.executable
 BIN = Path(PYTHON).parent
 #: Without arguments the long suites are left out; pyproject.toml knows the marker.
 QUICK, ALL = "not long", ""
+#: One more than cores: tests wait for sandboxes, servers and each other a good deal.
+PROCESSES = str((os.cpu_count() or 1) + 1)
 
 
 def run_checks(arguments: Sequence[str], *, long: bool) -> int:
@@ -60,7 +62,7 @@ def pytest_command(arguments: Sequence[str], *, long: bool) -> list[str]:
     """pytest with the arguments, or on two processes with all tests."""
     command = [PYTHON, "-m", "pytest"]
     if not arguments:
-        command += ["-n", "2", "--dist", "loadfile"]
+        command += ["-n", PROCESSES, "--dist", "loadfile"]
     # An empty expression lifts the default of pyproject.toml.
     if long and "-m" not in arguments:
         command += ["-m", ALL]

@@ -95,7 +95,8 @@ def _why_unpaid(session: dict[str, Any]) -> str:
         return f"a session of mode {mode}"
     if status == "unpaid":
         return "unpaid session: its payment is still to come"
-    if status not in {"paid", "no_payment_required"}:
+    # A tuple: an answer of another shape may not be hashable.
+    if status not in ("paid", "no_payment_required"):
         raise _Unreadable("a session without a known payment_status")
     return ""
 

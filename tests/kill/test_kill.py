@@ -67,10 +67,10 @@ def test_a_relay_killed_over_a_stored_receipt_leaves_each_effect_once(stack: Sta
 @pytest.mark.parametrize(
     ("point", "steps"),
     [
-        (DECISION_COMMITTED, ("start",)),
-        (TASK_CLAIMED, ("start", "niche")),
+        pytest.param(DECISION_COMMITTED, ("start",), marks=pytest.mark.long),
+        pytest.param(TASK_CLAIMED, ("start", "niche"), marks=pytest.mark.long),
         (REQUEST_ACCEPTED, ("start", "niche", "budget", "order")),
-        (ANSWER_READ, ("start", "niche")),
+        pytest.param(ANSWER_READ, ("start", "niche"), marks=pytest.mark.long),
     ],
 )
 def test_relay_and_worker_killed_at_once_leave_each_effect_once(

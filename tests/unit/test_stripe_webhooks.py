@@ -232,3 +232,16 @@ def test_a_header_that_cannot_be_read_is_refused(header: str) -> None:
 
 def test_a_body_that_is_no_text_is_refused_without_an_error() -> None:
     assert not verify(b"\xff\xfe", signed(), [CURRENT], NOW)
+
+
+def test_a_payment_status_of_another_shape_is_a_broken_item() -> None:
+    session = {"id": "cs_1", "object": "checkout.session", "mode": "payment", "payment_status": []}
+    event = {
+        "id": "evt_1",
+        "object": "event",
+        "type": "checkout.session.completed",
+        "created": 1790000000,
+        "data": {"object": session},
+    }
+    [item] = parse(json.dumps(event).encode())
+    assert isinstance(item, BrokenItem)
