@@ -108,7 +108,7 @@ def organizations(database: None, hooks: str, sandbox: Sandbox) -> Organizations
 def demo(organizations: Organizations, sandbox: Sandbox) -> Iterator[Any]:
     """The first organization; at the end the second one must be as it was, in rows and at platforms."""
     from arriwa.common import clock
-    from arriwa.outbox.models import OutboxTask, Timer
+    from arriwa.outbox.models import OutboxTask, RateLimit, Timer
     from integrations.receipts.models import Receipt
     from tests.support.isolation import fingerprint, holdings
 
@@ -119,7 +119,7 @@ def demo(organizations: Organizations, sandbox: Sandbox) -> Iterator[Any]:
     sandbox.clear_faults()
     clock.set_offset(timedelta(0))
     connection.set_schema_to_public()
-    for model in (OutboxTask, Timer, Receipt):
+    for model in (OutboxTask, Timer, Receipt, RateLimit):
         model.objects.all().delete()
     assert fingerprint(schema) == before, "the second organization's rows changed"
     assert holdings(sandbox, "other") == held_before, "the second organization's accounts changed"

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from arriwa.ops.folders import REPOSITORY
@@ -70,19 +71,48 @@ def pytest_command(arguments: Sequence[str], *, long: bool) -> list[str]:
 
 
 def run_steps(steps: Sequence[tuple[str, list[str]]], environment: dict[str, str]) -> int:
-    """Run all steps, say how each went; returns 0 when every one has passed."""
+    """Run all steps, say how each went; returns 0 when every one has passed.
+
+    The last, the tests, runs on the terminal and waits a good deal; the others use that time and are
+    shown after it.
+    """
     outcomes: list[tuple[str, int, float]] = []
-    for title, command in steps:
-        headline(title)
+    title, command = steps[-1]
+    with ThreadPoolExecutor(1) as beside:
+        others = [beside.submit(run_beside, other, environment) for _, other in steps[:-1]]
+        headline(f"{title}; beside them {', '.join(name for name, _ in steps[:-1])}")
         begin = time.monotonic()
         status = run(command, environment)
-        outcomes.append((title, status, time.monotonic() - begin))
+        seconds = time.monotonic() - begin
         if status == 128 + signal.SIGINT:
-            break
+            beside.shutdown(cancel_futures=True)
+            return status
+    for (name, _), other in zip(steps[:-1], others, strict=True):
+        other_status, other_seconds, said = other.result()
+        headline(name)
+        say(said.rstrip())
+        outcomes.append((name, other_status, other_seconds))
+    outcomes.append((title, status, seconds))
     headline("result")
     for title, status, seconds in outcomes:
         say(f"{'ok    ' if status == 0 else 'FAILED'} {title:<12} {seconds:6.1f} s")
     return 0 if all(status == 0 for _, status, _ in outcomes) else 1
+
+
+def run_beside(command: Sequence[str], environment: dict[str, str]) -> tuple[int, float, str]:
+    """Run a program out of sight; returns its exit status, its seconds and what it said."""
+    begin = time.monotonic()
+    done = subprocess.run(
+        command,
+        env=environment,
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, time.monotonic() - begin, done.stdout
 
 
 def run(command: Sequence[str], environment: dict[str, str]) -> int:
