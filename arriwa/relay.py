@@ -114,6 +114,7 @@ class Relay:
                 _forget_connection()
                 self._stop.wait(FAILED_PAUSE)
             except Exception:
+                # Any fault: a loop that ended unseen would stop messages while the process looks alive.
                 logger.exception("relay %s stumbled; it goes on", name)
                 step = None
                 self._stop.wait(FAILED_PAUSE)
@@ -146,6 +147,7 @@ class Relay:
                 for queue in wanted:
                     wake(queue)
             except Exception:
+                # Any fault of the broker's client: a lost wake-up loses no work.
                 logger.exception("relay: wake-ups could not be sent; beat's sweep does the work")
                 _forget_connection()
             self._stop.wait(WAKE_PAUSE)

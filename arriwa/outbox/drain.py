@@ -121,6 +121,7 @@ class Drain:
                     self._finish(attempt, [attempt.verdict] * len(attempt.tasks))
             return [attempt for attempt in attempts if attempt.verdict is None]
         except Exception:
+            # Any fault of one group: claimed tasks must go back, or they would stay ours for ever.
             logger.exception("%s could not be prepared; it is tried again", kind)
             self._put_back(schema_name, group)
             return []
@@ -158,6 +159,7 @@ class Drain:
                 tasks, verdicts = _recorded(attempts)
                 tasks_finish(session_id=self.session.id, tasks=tasks, verdicts=verdicts, queue=self.queue)
         except Exception:
+            # Any fault: one answer that cannot be written must not take the others' along.
             if len(attempts) > 1:
                 for attempt in attempts:
                     self._record(schema_name, [attempt])
@@ -286,6 +288,7 @@ def _ring_one(schema_name: str) -> bool:
                     # One that was set anew meanwhile stays.
                     cursor.execute(f"DELETE {_THIS_TIMER}", (number, turn, due_at))
             except Exception:
+                # Any fault of a handler: the timer rings again instead of being lost.
                 logger.exception("timer %s of %s in %s failed; it rings again", kind, subject, schema_name)
                 cursor.execute(
                     "UPDATE public.outbox_timer SET due_at = %s WHERE id = %s AND turn = %s AND due_at = %s",

@@ -118,6 +118,7 @@ def _serve_some(patience: float) -> int:
     except OperationalError:
         raise
     except Exception:
+        # Any fault of the group: alone, the one that has it is found and put off.
         logger.exception("receipts could not be served together; the oldest goes alone")
     with transaction.atomic():
         oldest = _due(1)
