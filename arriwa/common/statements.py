@@ -1,0 +1,181 @@
+"""Statements of the hot path: written out, schema-qualified, prepared once per connection (ADR 0018).
+
+The ORM builds, binds and plans anew what is the same for every message; that is most of what a message
+costs. These run on Django's own connection, so they are part of its transaction like any other query.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from enum import Enum
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+import psycopg
+from django.db import connection, models
+from psycopg.types.json import Jsonb
+
+from arriwa.common.schema import current_schema
+
+#: Plans kept by each database session; psycopg's own limit of 100 would be used up by a few organizations.
+PREPARED_MAX = 600
+
+M = TypeVar("M", bound=models.Model)
+_connection = cast(Any, connection)
+
+
+class Statement:
+    """One SQL statement; `{schema}` stands for the organization's quoted schema, `%s` for its values.
+
+    Values are bound by the server: give types where it cannot infer them (`%s::uuid`).
+    """
+
+    __slots__ = ("_by_schema", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = " ".join(text.split())
+        self._by_schema: dict[str, bytes] = {}
+
+    def rows(self, *values: Any) -> list[tuple[Any, ...]]:
+        """Runs it in the thread's transaction; its rows. Raises Django's database errors."""
+        return self._execute(values).fetchall()
+
+    def row(self, *values: Any) -> tuple[Any, ...] | None:
+        """As `rows`; the first one, None when there is none."""
+        return self._execute(values).fetchone()
+
+    def run(self, *values: Any) -> int:
+        """As `rows`, for statements that give none; how many rows they touched."""
+        return self._execute(values).rowcount
+
+    def sql(self) -> bytes:
+        """The text for the organization that this thread is in."""
+        schema = current_schema()
+        found = self._by_schema.get(schema)
+        if found is None:
+            quoted = connection.ops.quote_name(schema)
+            found = self._by_schema[schema] = self._text.replace("{schema}", quoted).encode()
+        return found
+
+    def _execute(self, values: Sequence[Any]) -> psycopg.Cursor[Any]:
+        raw = _connection.connection
+        if raw is None or not _connection.in_atomic_block:
+            # The first query of a thread; or one outside a transaction, whose connection may be stale.
+            _connection.ensure_connection()
+            _connection.close_if_health_check_failed()
+            _connection.ensure_connection()
+            raw = _connection.connection
+        _connection.validate_no_broken_transaction()
+        if raw.prepared_max != PREPARED_MAX:
+            raw.prepared_max = PREPARED_MAX
+        begin = time.monotonic()
+        with _connection.wrap_database_errors:
+            # Not the connection's own class of cursors: Django's binds values in the client.
+            cursor = psycopg.Cursor(raw)
+            cursor.execute(self.sql(), values, prepare=True)
+        if _connection.queries_logged:
+            took = f"{time.monotonic() - begin:.3f}"
+            _connection.queries_log.append({"sql": self.sql().decode(), "time": took})
+        return cursor
+
+
+def row_insert(instance: models.Model) -> None:
+    """Inserts a new row as it stands, all columns given, ids included. Sends no signals of Django's.
+
+    An id that the database numbers stays None on the instance. Raises IntegrityError.
+    """
+    _insertion(type(instance)).run(*row_values(instance))
+    instance._state.adding = False
+    instance._state.db = connection.alias
+
+
+def row_insert_once(instance: models.Model) -> bool:
+    """As `row_insert`, but a conflict with an existing row means no row; tells whether it is new."""
+    if not _insertion(type(instance), once=True).run(*row_values(instance)):
+        return False
+    instance._state.adding = False
+    instance._state.db = connection.alias
+    return True
+
+
+def row_values(instance: models.Model) -> list[Any]:
+    """The values of `row_columns`, as the driver takes them."""
+    return [adapted(getattr(instance, name)) for name in _names(type(instance))]
+
+
+def row_columns(model: type[models.Model]) -> tuple[str, ...]:
+    """Columns of a table but for an id that the database numbers."""
+    return tuple(field.column for field in _fields(model))
+
+
+def selection(model: type[models.Model], alias: str) -> str:
+    """All columns of a model for a SELECT list, in the order that `row_read` wants."""
+    return ", ".join(f"{alias}.{field.column}" for field in model._meta.concrete_fields)
+
+
+def row_width(model: type[models.Model]) -> int:
+    """How many columns `selection` names."""
+    return len(model._meta.concrete_fields)
+
+
+def row_read(model: type[M], values: Sequence[Any]) -> M:
+    """The instance behind one row of `selection`, as the ORM would have read it."""
+    names, documents = _reading(model)
+    if documents:
+        found = list(values)
+        for place in documents:
+            if found[place] is not None:
+                found[place] = _loads(found[place])
+        values = found
+    return model.from_db(connection.alias, names, values)
+
+
+def adapted(value: Any) -> Any:
+    """A field's value as the driver takes it: documents as jsonb, choices as their text."""
+    if isinstance(value, dict | list):
+        return Jsonb(value)
+    return value.value if isinstance(value, Enum) else value
+
+
+@lru_cache(maxsize=256)
+def _fields(model: type[models.Model]) -> tuple[Any, ...]:
+    return tuple(f for f in model._meta.concrete_fields if not isinstance(f, models.AutoField))
+
+
+@lru_cache(maxsize=256)
+def _names(model: type[models.Model]) -> tuple[str, ...]:
+    return tuple(field.attname for field in _fields(model))
+
+
+@lru_cache(maxsize=256)
+def _insertion(model: type[models.Model], *, once: bool = False) -> Statement:
+    columns = row_columns(model)
+    # The search path never decides: what lives in the public schema says so in its table's name.
+    schema = "{schema}" if model._meta.app_label in _tenant_labels() else "public"
+    places = ", ".join(["%s"] * len(columns))
+    end = " ON CONFLICT DO NOTHING" if once else ""
+    return Statement(
+        f"INSERT INTO {schema}.{model._meta.db_table} ({', '.join(columns)}) VALUES ({places}){end}"
+    )
+
+
+@lru_cache(maxsize=1)
+def _tenant_labels() -> frozenset[str]:
+    from django.apps import apps
+    from django.conf import settings
+
+    return frozenset(config.label for config in apps.get_app_configs() if config.name in settings.TENANT_APPS)
+
+
+@lru_cache(maxsize=256)
+def _reading(model: type[models.Model]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    fields = model._meta.concrete_fields
+    documents = tuple(n for n, field in enumerate(fields) if isinstance(field, models.JSONField))
+    return tuple(field.attname for field in fields), documents
+
+
+def _loads(value: Any) -> Any:
+    # Django's connections hand documents over as text.
+    return json.loads(value) if isinstance(value, str | bytes) else value
