@@ -47,16 +47,30 @@ def _key_id() -> int:
     return max(settings.MASTER_KEYS)
 
 
+class Sealer:
+    """`seal` for one organization, with its key looked up once."""
+
+    __slots__ = ("_bound", "_encrypt", "_head")
+
+    def __init__(self, organization: UUID) -> None:
+        """Raises SealBroken without a master key."""
+        key_id = _key_id()
+        self._head = bytes((_FORMAT, key_id))
+        self._bound = f"{organization}/"
+        self._encrypt = _cipher(settings.MASTER_KEYS[key_id], organization).encrypt
+
+    def seal(self, value: bytes, *, row: str) -> bytes:
+        """See the function of this name."""
+        nonce = os.urandom(_NONCE)
+        return self._head + nonce + self._encrypt(nonce, value, (self._bound + row).encode())
+
+
 def seal(value: bytes, *, organization: UUID, row: str) -> bytes:
     """`value` encrypted for `organization` and bound to `row` (such as "subscriber:<uuid>:phone").
 
     Layout: format (1 byte), key id (1 byte), nonce (12 bytes), AES-256-GCM ciphertext with tag.
     """
-    key_id = _key_id()
-    nonce = os.urandom(_NONCE)
-    cipher = _cipher(settings.MASTER_KEYS[key_id], organization)
-    bound = f"{organization}/{row}".encode()
-    return bytes((_FORMAT, key_id)) + nonce + cipher.encrypt(nonce, value, bound)
+    return Sealer(organization).seal(value, row=row)
 
 
 def unseal(sealed: bytes | memoryview, *, organization: UUID, row: str) -> bytes:

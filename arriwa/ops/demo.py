@@ -137,8 +137,9 @@ def sandbox_process(addresses: Addresses, kept: Secrets) -> Process:
 def product_processes(addresses: Addresses, environment: dict[str, str]) -> list[Process]:
     """Web, relay, worker and beat."""
     celery = [str(BIN / "celery"), "--quiet", "-A", "arriwa"]
-    web = [str(BIN / "granian"), "--interface", "wsgi", "arriwa.wsgi:application", "--host", LOOPBACK]
-    web += ["--port", str(addresses.web_port), "--workers", "2", "--blocking-threads", "4", "--no-ws"]
+    # One process: several share fewer hooks of a moment each, and two cores have the server to run as well.
+    web = [str(BIN / "granian"), "--interface", "rsgi", "arriwa.rsgi:application", "--host", LOOPBACK]
+    web += ["--port", str(addresses.web_port), "--workers", "1", "--no-ws"]
     web += ["--log-level", "warning"]
     worker = [*celery, "worker", "--queues=agents,events,bulk", "--loglevel=WARNING"]
     worker += ["--pool=threads", "--concurrency=8"]

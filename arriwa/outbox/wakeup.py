@@ -20,7 +20,8 @@ CHANNEL = "arriwa"
 RECEIPTS = "receipts"
 TIMERS = "timers"
 INTERVAL = 0.005
-_NOTIFY = b"SELECT pg_notify($1, $2)"
+#: With `note(topic)` as its values, for whoever has a connection at hand.
+NOTIFY = b"SELECT pg_notify($1, $2)"
 
 _local: list[Callable[[str], None]] = []
 
@@ -85,7 +86,7 @@ class _Notifier:
                         self._connection = LeanConnection(
                             {**connection_parameters(), "application_name": "arriwa wakeup"}
                         )
-                    self._connection.run(_NOTIFY, (CHANNEL.encode(), topic.encode()))
+                    self._connection.run(NOTIFY, note(topic))
                     return
                 except psycopg.Error as error:
                     logger.info("a wake-up for %s was lost (%s)", topic, type(error).__name__)
@@ -108,10 +109,20 @@ _throttle = Throttle(_notifier.send)
 
 def poke(topic: str) -> None:
     """Wakes whoever works on `topic`, here or in another process."""
+    if not heard_here(topic):
+        _throttle.poke(topic)
+
+
+def heard_here(topic: str) -> bool:
+    """Tells this process's own listeners; False when it has none, so that others must be told."""
     for listener in _local:
         listener(topic)
-    if not _local:
-        _throttle.poke(topic)
+    return bool(_local)
+
+
+def note(topic: str) -> tuple[bytes, bytes]:
+    """The values of NOTIFY."""
+    return CHANNEL.encode(), topic.encode()
 
 
 def listen_here(listener: Callable[[str], None]) -> None:

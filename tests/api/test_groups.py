@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -19,7 +18,7 @@ from arriwa.common import sealing
 from arriwa.outbox.session import connection_parameters, direct_connection
 from integrations.receipts.models import Receipt
 from integrations.receipts.receiver import Receiver
-from integrations.receipts.store import GROUP, StoreBusy
+from integrations.receipts.store import GROUP
 from tests.support.proxy import Proxy
 from tests.support.receiver import nothing_else
 from tests.support.routes import Answer, call, knock, route_of
@@ -29,7 +28,7 @@ BODY = b'{"anything": true}'
 
 @pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(32) as pool:
+    with ThreadPoolExecutor(48) as pool:
         yield pool
 
 
@@ -55,12 +54,14 @@ def wait(done: Callable[[], bool], what: str) -> None:
 
 def queued(receiver: Receiver) -> int:
     """Hooks that wait for the next statement."""
-    return len(receiver._store_of()._queue)
+    store = receiver.answers._store
+    return len(store._queue) if store else 0
 
 
 def under_way(receiver: Receiver) -> bool:
-    store = receiver._store_of()
-    return store._led and not store._queue
+    """Whether a statement runs and nothing waits behind it."""
+    store = receiver.answers._store
+    return store is not None and store._work is not None and not store._queue
 
 
 def receipts() -> list[Receipt]:
@@ -94,7 +95,7 @@ def test_hooks_of_several_routes_go_together_and_each_gets_its_own_answer(
     theirs = route_of(organizations.other, "gupshup")
     with held_up():
         first = threads.submit(knock, receiver, ours, b'{"first": 1}')
-        wait(lambda: under_way(receiver), "nobody leads")
+        wait(lambda: under_way(receiver), "no statement runs")
         good = []
         for number, (route, body) in enumerate(
             [(ours, b'{"a": 1}'), (stripe, b'{"b": 1}'), (theirs, b'{"c": 1}'), (ours, b'{"d": 1}')]
@@ -129,7 +130,7 @@ def test_more_hooks_than_a_statement_takes_go_in_several(
     route = route_of(demo, "gupshup")
     with held_up():
         answers = [threads.submit(knock, receiver, route, BODY)]
-        wait(lambda: under_way(receiver), "nobody leads")
+        wait(lambda: under_way(receiver), "no statement runs")
         answers += [threads.submit(knock, receiver, route, BODY) for _ in range(GROUP + 3)]
         wait(lambda: queued(receiver) == GROUP + 3, "not all wait")
     assert statuses(answers) == [200] * (GROUP + 4)
@@ -156,7 +157,7 @@ def test_one_that_cannot_be_stored_does_not_keep_the_others_out(
     bodies = [b'{"n": %d}' % number for number in range(4)]
     with held_up():
         answers = [threads.submit(knock, receiver, ours, BODY)]
-        wait(lambda: under_way(receiver), "nobody leads")
+        wait(lambda: under_way(receiver), "no statement runs")
         answers += [threads.submit(knock, receiver, ours, body) for body in bodies[:2]]
         answers.append(threads.submit(knock, receiver, refused, BODY))
         answers += [threads.submit(knock, receiver, ours, body) for body in bodies[2:]]
@@ -178,7 +179,7 @@ def test_receipts_have_the_order_in_which_hooks_came(
             assert knock(through, route, body).status == 200
         with held_up():
             answers = [threads.submit(knock, receiver, route, bodies[12])]
-            wait(lambda: under_way(receiver), "nobody leads")
+            wait(lambda: under_way(receiver), "no statement runs")
             for number, body in enumerate(bodies[13:], 1):
                 answers.append(threads.submit(knock, receiver, route, body))
                 wait(lambda: queued(receiver) == number, "a hook does not wait")  # noqa: B023
@@ -194,8 +195,8 @@ def test_a_stop_waits_for_the_hooks_that_wait(
     route = route_of(demo, "gupshup")
     with held_up():
         answers = [threads.submit(knock, receiver, route, BODY)]
-        wait(lambda: under_way(receiver), "nobody leads")
-        store = receiver._store_of()
+        wait(lambda: under_way(receiver), "no statement runs")
+        store = receiver.answers._store
         answers += [threads.submit(knock, receiver, route, BODY) for _ in range(3)]
         wait(lambda: queued(receiver) == 3, "not all wait")
         stop = threads.submit(receiver.close)
@@ -204,7 +205,7 @@ def test_a_stop_waits_for_the_hooks_that_wait(
     stop.result(10)
     assert statuses(answers) == [200] * 4
     assert len(receipts()) == 4
-    assert store._connection is None
+    assert store is not None and store._connection is None
     assert knock(receiver, route, BODY).status == 200
 
 
@@ -215,7 +216,7 @@ def test_whoever_waits_too_long_is_asked_to_repeat_and_not_stored(
     try:
         with held_up():
             first = threads.submit(knock, impatient, route, b'{"first": 1}')
-            wait(lambda: under_way(impatient), "nobody leads")
+            wait(lambda: under_way(impatient), "no statement runs")
             late = [threads.submit(knock, impatient, route, BODY) for _ in range(3)]
             assert statuses(late) == [503] * 3
             assert not first.done()
@@ -240,7 +241,12 @@ def distant(cable: Proxy) -> Iterator[Receiver]:
     """A receiver that reaches the database by `cable`."""
     made = Receiver(
         nothing_else,
-        database={**connection_parameters(), "host": "127.0.0.1", "port": cable.port},
+        database={
+            **connection_parameters(),
+            "host": "127.0.0.1",
+            "port": cable.port,
+            "application_name": "hooks of a test",
+        },
         patience=2,
     )
     yield made
@@ -263,12 +269,12 @@ def test_a_commit_that_nobody_heard_of_is_not_repeated(
 
 
 def test_a_connection_that_died_while_nothing_ran_is_not_noticed_by_senders(
-    demo: Any, receiver: Receiver
+    demo: Any, distant: Receiver
 ) -> None:
     route = route_of(demo, "gupshup")
-    assert knock(receiver, route, BODY).status == 200
+    assert knock(distant, route, BODY).status == 200
     end_connections()
-    assert knock(receiver, route, BODY).status == 200
+    assert knock(distant, route, BODY).status == 200
     assert len(receipts()) == 2
 
 
@@ -277,7 +283,7 @@ def end_connections() -> None:
     with direct_connection(application_name="arriwa test") as sql:
         sql.execute(
             "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
-            " WHERE application_name = 'arriwa hooks' AND datname = current_database()"
+            " WHERE application_name = 'hooks of a test' AND datname = current_database()"
         )
 
 
@@ -311,20 +317,3 @@ def test_a_database_that_restarts_under_load_loses_and_doubles_nothing(
     assert {body for body, status in told.items() if status == 200} <= set(found)
     assert max(found.values()) == 1
     assert knock(distant, route, BODY).status == 200
-
-
-def test_the_store_says_what_it_could_not_do(
-    demo: Any, receiver: Receiver, threads: ThreadPoolExecutor, held_up: Any
-) -> None:
-    """Its own errors are few: the database's, and that there was no time."""
-    store = receiver._store_of()
-    with pytest.raises(psycopg.DataError):
-        store.put((b"no uuid",) * 8)
-    with held_up():
-        leader = threads.submit(knock, receiver, route_of(demo, "gupshup"), BODY)
-        wait(lambda: under_way(receiver), "nobody leads")
-        store._patience, patience = 0.05, store._patience
-        with pytest.raises(StoreBusy):
-            store.put((b"no uuid",) * 8)
-        store._patience = patience
-    assert leader.result(10).status == 200

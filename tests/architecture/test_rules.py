@@ -25,7 +25,7 @@ from arriwa.outbox.registry import CONNECTION_CAPS, effect_for, effect_kinds
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = (arriwa, tenants, subscribers, analytics, integrations)
 #: Processes and measurements, which know no domain time and register nothing.
-APART = ("arriwa.ops", "arriwa.bench", "arriwa.wsgi", "arriwa.settings", "arriwa.celery")
+APART = ("arriwa.ops", "arriwa.bench", "arriwa.wsgi", "arriwa.rsgi", "arriwa.settings", "arriwa.celery")
 FILES = [
     path
     for package in PACKAGES
