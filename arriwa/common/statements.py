@@ -110,26 +110,29 @@ def row_columns(model: type[models.Model]) -> tuple[str, ...]:
     return tuple(field.column for field in _fields(model))
 
 
-def selection(model: type[models.Model], alias: str) -> str:
-    """All columns of a model for a SELECT list, in the order that `row_read` wants."""
-    return ", ".join(f"{alias}.{field.column}" for field in model._meta.concrete_fields)
+def selection(model: type[models.Model], alias: str, *names: str) -> str:
+    """Columns of a model for a SELECT list: of the fields named (`attname`), else of all.
+
+    `row_read` with the same names makes instances of them.
+    """
+    return ", ".join(f"{alias}.{field.column}" for field in _chosen(model, names))
 
 
 def row_width(model: type[models.Model]) -> int:
-    """How many columns `selection` names."""
+    """How many columns `selection` gives for all fields."""
     return len(model._meta.concrete_fields)
 
 
-def row_read(model: type[M], values: Sequence[Any]) -> M:
+def row_read(model: type[M], values: Sequence[Any], *names: str) -> M:
     """The instance behind one row of `selection`, as the ORM would have read it."""
-    names, documents = _reading(model)
+    attributes, documents = _reading(model, names)
     if documents:
         found = list(values)
         for place in documents:
             if found[place] is not None:
                 found[place] = _loads(found[place])
         values = found
-    return model.from_db(connection.alias, names, values)
+    return model.from_db(connection.alias, attributes, values)
 
 
 def adapted(value: Any) -> Any:
@@ -169,9 +172,14 @@ def _tenant_labels() -> frozenset[str]:
     return frozenset(config.label for config in apps.get_app_configs() if config.name in settings.TENANT_APPS)
 
 
-@lru_cache(maxsize=256)
-def _reading(model: type[models.Model]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _chosen(model: type[models.Model], names: tuple[str, ...]) -> list[Any]:
     fields = model._meta.concrete_fields
+    return [field for field in fields if not names or field.attname in names]
+
+
+@lru_cache(maxsize=256)
+def _reading(model: type[models.Model], names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    fields = _chosen(model, names)
     documents = tuple(n for n, field in enumerate(fields) if isinstance(field, models.JSONField))
     return tuple(field.attname for field in fields), documents
 
