@@ -11,19 +11,16 @@ import time
 from collections.abc import Sequence
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import psycopg
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from psycopg.types.json import Jsonb
-
-from arriwa.common.schema import current_schema
 
 #: Plans kept by each database session; psycopg's own limit of 100 would be used up by a few organizations.
 PREPARED_MAX = 600
 
 M = TypeVar("M", bound=models.Model)
-_connection = cast(Any, connection)
 
 
 class Statement:
@@ -50,9 +47,8 @@ class Statement:
         """As `rows`, for statements that give none; how many rows they touched."""
         return self._execute(values).rowcount
 
-    def sql(self) -> bytes:
-        """The text for the organization that this thread is in."""
-        schema = current_schema()
+    def sql(self, schema: str) -> bytes:
+        """The text for the organization that owns `schema`."""
         found = self._by_schema.get(schema)
         if found is None:
             quoted = connection.ops.quote_name(schema)
@@ -60,24 +56,26 @@ class Statement:
         return found
 
     def _execute(self, values: Sequence[Any]) -> psycopg.Cursor[Any]:
-        raw = _connection.connection
-        if raw is None or not _connection.in_atomic_block:
+        # Once, for each look through Django's proxy costs as much as binding a value.
+        django: Any = connections[DEFAULT_DB_ALIAS]
+        raw = django.connection
+        if raw is None or not django.in_atomic_block:
             # The first query of a thread; or one outside a transaction, whose connection may be stale.
-            _connection.ensure_connection()
-            _connection.close_if_health_check_failed()
-            _connection.ensure_connection()
-            raw = _connection.connection
-        _connection.validate_no_broken_transaction()
+            django.ensure_connection()
+            django.close_if_health_check_failed()
+            django.ensure_connection()
+            raw = django.connection
+        django.validate_no_broken_transaction()
         if raw.prepared_max != PREPARED_MAX:
             raw.prepared_max = PREPARED_MAX
-        begin = time.monotonic()
-        with _connection.wrap_database_errors:
+        begin, text = time.monotonic(), self.sql(django.schema_name)
+        with django.wrap_database_errors:
             # Not the connection's own class of cursors: Django's binds values in the client.
             cursor = psycopg.Cursor(raw)
-            cursor.execute(self.sql(), values, prepare=True)
-        if _connection.queries_logged:
-            took = f"{time.monotonic() - begin:.3f}"
-            _connection.queries_log.append({"sql": self.sql().decode(), "time": took})
+            cursor.execute(text, values, prepare=True)
+        if django.queries_logged:
+            took = time.monotonic() - begin
+            django.queries_log.append({"sql": text.decode(), "time": f"{took:.6f}"})
         return cursor
 
 
@@ -88,7 +86,7 @@ def row_insert(instance: models.Model) -> None:
     """
     _insertion(type(instance)).run(*row_values(instance))
     instance._state.adding = False
-    instance._state.db = connection.alias
+    instance._state.db = DEFAULT_DB_ALIAS
 
 
 def row_insert_once(instance: models.Model) -> bool:
@@ -96,7 +94,7 @@ def row_insert_once(instance: models.Model) -> bool:
     if not _insertion(type(instance), once=True).run(*row_values(instance)):
         return False
     instance._state.adding = False
-    instance._state.db = connection.alias
+    instance._state.db = DEFAULT_DB_ALIAS
     return True
 
 
@@ -132,7 +130,7 @@ def row_read(model: type[M], values: Sequence[Any], *names: str) -> M:
             if found[place] is not None:
                 found[place] = _loads(found[place])
         values = found
-    return model.from_db(connection.alias, attributes, values)
+    return model.from_db(DEFAULT_DB_ALIAS, attributes, values)
 
 
 def adapted(value: Any) -> Any:

@@ -82,6 +82,8 @@ class TakesTogether(Protocol):
 _together: dict[str, TakesTogether] = {}
 #: Receipts looked at in one go.
 WINDOW = 16
+#: Enough to see that there is more.
+GLANCE = 2
 
 
 def register_together(platform: str, way: TakesTogether) -> None:
@@ -147,6 +149,10 @@ def _look(patience: float) -> list[Receipt]:
     """What is to be served now, locked; [] when there is nothing, or only facts that may still wait."""
     now = real_now()
     but = _waiting.ids if (now - _waiting.since).total_seconds() < patience else ()
+    # Almost always somebody's words come first; then nothing behind them need be read.
+    receipts = receipts_due(GLANCE, but=but)
+    if not receipts or _small_fact(receipts[0]) is None:
+        return receipts
     receipts = receipts_due(WINDOW, but=but)
     small = all(_small_fact(receipt) is not None for receipt in receipts)
     if not small or not patience:
