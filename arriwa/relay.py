@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import psycopg
 from django.db import OperationalError, close_old_connections, connection
@@ -37,6 +38,14 @@ MESSAGE_LOOPS = 2
 STATUS_PATIENCE = 0.1
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a loop repeats: `run` tells how much it did, `close` gives up what it holds."""
+
+    run: Callable[[], int]
+    close: Callable[[], None] = lambda: None
+
+
 class Relay:
     """Threads of one process, each with its own database connection."""
 
@@ -44,12 +53,13 @@ class Relay:
         self._stop = threading.Event()
         self._bells = {name: threading.Event() for name in (*self._loops(), "wake")}
         self._threads: list[threading.Thread] = []
+        self._drains: dict[str, Drain] = {}
         self._wanted: set[str] = set()
 
-    def _loops(self) -> dict[str, Callable[[], Callable[[], int]]]:
-        receipts = {f"receipts-{n}": (lambda: self._receipts) for n in range(RECEIPT_LOOPS)}
-        messages = {f"interactive-{n}": self._interactive for n in range(MESSAGE_LOOPS)}
-        return {**receipts, **messages, "timers": lambda: drain_timers}
+    def _loops(self) -> dict[str, Callable[[str], Step]]:
+        receipts = {f"receipts-{n}": (lambda name: Step(self._receipts)) for n in range(RECEIPT_LOOPS)}
+        messages = {f"{Queue.INTERACTIVE}-{n}": self._interactive for n in range(MESSAGE_LOOPS)}
+        return {**receipts, **messages, "timers": lambda name: Step(drain_timers)}
 
     def run(self) -> None:
         """Serves until `stop` is called."""
@@ -77,9 +87,23 @@ class Relay:
             self._wanted.add(topic)
             self._bells["wake"].set()
             return
+        if topic == Queue.INTERACTIVE:
+            self._ring_messages()
+            return
         for name, bell in self._bells.items():
             if name.partition("-")[0] == topic:
                 bell.set()
+
+    def _ring_messages(self) -> None:
+        """One loop that can take more is enough: several would claim the same tasks in vain."""
+        for number in range(MESSAGE_LOOPS):
+            name = f"{Queue.INTERACTIVE}-{number}"
+            drain = self._drains.get(name)
+            if drain is None or not drain.full:
+                self._bells[name].set()
+                if drain is not None:
+                    drain.wake()
+                    return
 
     def _start(self, name: str, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, name=f"relay-{name}", daemon=True)
@@ -89,34 +113,46 @@ class Relay:
     def _receipts(self) -> int:
         return drain_receipts(limit=50, patience=STATUS_PATIENCE)
 
-    def _interactive(self) -> Callable[[], int]:
-        work = Drain(Queue.INTERACTIVE, Session("arriwa relay"), concurrency=CONCURRENCY // MESSAGE_LOOPS)
+    def _interactive(self, name: str) -> Step:
+        session = Session("arriwa relay")
+        drain = Drain(Queue.INTERACTIVE, session, concurrency=CONCURRENCY // MESSAGE_LOOPS)
+        self._drains[name] = drain
 
         def step() -> int:
-            moved = work.step(patience=0.005)
-            return moved or int(work.busy)
+            moved = drain.step(patience=BUSY_PAUSE)
+            if moved and drain.backlog:
+                # It is full and there may be more: the next loop takes it.
+                self._ring_messages()
+            return moved or int(drain.busy)
 
-        return step
+        def close() -> None:
+            self._drains.pop(name, None)
+            drain.close()
+            session.close()
 
-    def _loop(self, name: str, make: Callable[[], Callable[[], int]]) -> None:
+        return Step(step, close)
+
+    def _loop(self, name: str, make: Callable[[str], Step]) -> None:
         bell, worked = self._bells[name], 0.0
-        step: Callable[[], int] | None = None
+        step: Step | None = None
         while not self._stop.is_set():
             try:
                 bell.clear()
-                step = step or make()
-                if step():
+                step = step or make(name)
+                if step.run():
                     worked = time.monotonic()
                     continue
-            except (psycopg.Error, OperationalError) as error:
-                logger.warning("relay %s: the database is away (%s)", name, type(error).__name__)
+            except Exception as error:
+                # Any fault: a loop that ended unseen would stop messages while the process looks alive.
+                if isinstance(error, psycopg.Error | OperationalError):
+                    logger.warning("relay %s: the database is away (%s)", name, type(error).__name__)
+                else:
+                    logger.exception("relay %s stumbled; it goes on", name)
+                # With the session its claims are free; a plan that no longer fits goes with the connection.
+                if step is not None:
+                    step.close()
                 step = None
                 _forget_connection()
-                self._stop.wait(FAILED_PAUSE)
-            except Exception:
-                # Any fault: a loop that ended unseen would stop messages while the process looks alive.
-                logger.exception("relay %s stumbled; it goes on", name)
-                step = None
                 self._stop.wait(FAILED_PAUSE)
             busy = time.monotonic() - worked < BUSY_SECONDS
             bell.wait(BUSY_PAUSE if busy else IDLE_PAUSE)

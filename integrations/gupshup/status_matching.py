@@ -21,6 +21,15 @@ from subscribers.services.conversation import conversation_lock
 from subscribers.services.identity import phone_hash
 from subscribers.services.inbound import MOVING_PURPOSES, status_apply
 
+# Scalar subqueries and not EXISTS, which may be planned as a hash of the whole table.
+_AWAITED = Statement("""
+SELECT v.id FROM unnest(%s::uuid[], %s::text[], %s::uuid[]) AS v (id, gs_id, conversation)
+WHERE (SELECT true FROM {schema}.integrations_orphanstatus o WHERE o.gs_id = v.gs_id LIMIT 1)
+   OR (SELECT true FROM {schema}.integrations_delivery d
+       WHERE d.conversation_id = v.conversation AND d.kind = %s AND d.state = 'started'
+         AND (d.data -> 'doubt') = 'true'::jsonb LIMIT 1)
+""")
+
 
 def status_take_in(connection: UUID, event: MessageStatusChanged) -> None:
     """Applies a status to its message, or keeps it until the message is known."""
@@ -72,19 +81,19 @@ def statuses_match(delivery: Delivery) -> None:
 
 
 def deliveries_awaited(deliveries: Sequence[Delivery]) -> list[Delivery]:
-    """Those of recorded sends for which `statuses_match` has something to do, by three statements.
+    """Those of recorded sends for which `statuses_match` has something to do, by one statement.
 
-    Locks their conversations: a status that is being taken in is kept by then, or finds its message.
+    Their conversations are locked before (`sends_accepted`): a status that is being taken in is kept by
+    then, or finds its message.
     """
-    conversations = {d.conversation_id for d in deliveries if d.conversation_id is not None}
-    list(Conversation.objects.select_for_update().filter(id__in=conversations).order_by("id").only("id"))
-    gs_ids = [d.external_id for d in deliveries]
-    waiting = set(OrphanStatus.objects.filter(gs_id__in=gs_ids).values_list("gs_id", flat=True))
-    doubts = Delivery.objects.filter(
-        conversation__in=conversations, kind=MESSAGE, state=Delivery.State.STARTED, data__doubt=True
+    rows = _AWAITED.rows(
+        [delivery.id for delivery in deliveries],
+        [delivery.external_id for delivery in deliveries],
+        [delivery.conversation_id for delivery in deliveries],
+        MESSAGE,
     )
-    doubtful = set(doubts.values_list("conversation_id", flat=True))
-    return [d for d in deliveries if d.external_id in waiting or d.conversation_id in doubtful]
+    awaited = {number for (number,) in rows}
+    return [delivery for delivery in deliveries if delivery.id in awaited]
 
 
 #: What statuses change or are found by.
