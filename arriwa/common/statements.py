@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 
 #: Plans kept by each database session; psycopg's own limit of 100 would be used up by a few organizations.
 PREPARED_MAX = 600
+NEVER_UNASKED = 1 << 30
 
 M = TypeVar("M", bound=models.Model)
 
@@ -66,8 +67,9 @@ class Statement:
             django.ensure_connection()
             raw = django.connection
         django.validate_no_broken_transaction()
-        if raw.prepared_max != PREPARED_MAX:
-            raw.prepared_max = PREPARED_MAX
+        if raw.prepare_threshold is None:
+            # Django turns preparing off; on, but for those alone that ask for it.
+            raw.prepare_threshold, raw.prepared_max = NEVER_UNASKED, PREPARED_MAX
         begin, text = time.monotonic(), self.sql(django.schema_name)
         with django.wrap_database_errors:
             # Not the connection's own class of cursors: Django's binds values in the client.
