@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from arriwa.common import clock
-from arriwa.common.statements import Statement
+from arriwa.common.statements import Statement, array
 from integrations.base.delivery_rows import COLUMNS, WIDTH, take
 from integrations.models import Connection, Delivery
 from subscribers.models import Conversation, Message, Subscriber
@@ -63,7 +61,7 @@ def sends_read(ids: Sequence[UUID]) -> tuple[dict[UUID, Delivery], dict[UUID, An
     connections: dict[UUID, Connection] = {}
     deliveries: dict[UUID, Delivery] = {}
     messages: dict[UUID, Message | None] = {}
-    for row in _READ.rows(list(ids)):
+    for row in _READ.rows(array(ids)):
         delivery = take(row, connections)
         deliveries[delivery.id] = delivery
         messages[delivery.id] = _message(row) if row[WIDTH] is not None else None
@@ -74,12 +72,12 @@ def sends_accepted(deliveries: Sequence[Delivery]) -> None:
     """Writes confirmed sends and Gupshup's ids on their messages; locks their conversations."""
     now = clock.now()
     _ACCEPTED.run(
-        [delivery.id for delivery in deliveries],
-        [delivery.external_id for delivery in deliveries],
-        [Jsonb(delivery.proof) for delivery in deliveries],
-        [delivery.fact for delivery in deliveries],
-        [delivery.data.get("template", "") for delivery in deliveries],
-        [delivery.conversation_id for delivery in deliveries],
+        array(delivery.id for delivery in deliveries),
+        array(delivery.external_id for delivery in deliveries),
+        array(delivery.proof for delivery in deliveries),
+        array(delivery.fact for delivery in deliveries),
+        array(delivery.data.get("template", "") for delivery in deliveries),
+        array(delivery.conversation_id for delivery in deliveries),
         now,
         now,
     )
