@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from arriwa.common import clock
-from arriwa.common.statements import Statement, array
+from arriwa.common.statements import Statement, array, row_read, selection
 from arriwa.outbox.enqueue import timer_cancel
 from integrations.gupshup.kinds import DOUBT_TIMER, MESSAGE
 from integrations.models import Delivery, OrphanStatus
@@ -96,13 +96,23 @@ def deliveries_awaited(deliveries: Sequence[Delivery]) -> list[Delivery]:
     return [delivery for delivery in deliveries if delivery.id in awaited]
 
 
+#: What statuses change or are found by.
+_STATUS_FIELDS = (
+    "id", "external_id", "gs_id", "pricing", "sent_at", "delivered_at", "read_at", "failed_at",
+)  # fmt: skip
+_OF_STATUSES = Statement(
+    f"SELECT {selection(Message, 'm', *_STATUS_FIELDS)} FROM {{schema}}.subscribers_message m"
+    " WHERE (m.gs_id = ANY(%s::text[]) OR m.external_id = ANY(%s::text[])) AND m.direction = %s"
+    " AND m.purpose <> ALL(%s::text[]) ORDER BY m.id FOR UPDATE"
+)
+
+
 def messages_of_statuses(events: Sequence[MessageStatusChanged]) -> list[Message | None]:
     """Each event's message, locked; None for one that is unknown or whose arrival moves its conversation."""
     gs_ids = [event.gs_id for event in events if event.gs_id]
     wamids = [event.external_id for event in events if event.external_id]
-    named = Q(gs_id__in=gs_ids) | Q(external_id__in=wamids)
-    messages = Message.objects.select_for_update().filter(named, direction=Message.Direction.OUT)
-    found = list(messages.exclude(purpose__in=MOVING_PURPOSES).order_by("id"))
+    rows = _OF_STATUSES.rows(gs_ids, wamids, Message.Direction.OUT.value, list(MOVING_PURPOSES))
+    found = [row_read(Message, row, *_STATUS_FIELDS) for row in rows]
     by_gs_id = {message.gs_id: message for message in found if message.gs_id}
     by_wamid = {message.external_id: message for message in found if message.external_id}
     return [by_gs_id.get(event.gs_id) or by_wamid.get(event.external_id) for event in events]

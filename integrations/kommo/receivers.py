@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.dispatch import receiver
+from psycopg.types.json import Jsonb
 
+from arriwa.common.statements import Statement, row_insert, row_read, selection
 from arriwa.outbox.enqueue import task_enqueue
 from integrations.base.deliveries import connection_for
 from integrations.kommo.effects import KIND, lane_of, rate_keys_of
@@ -23,16 +25,20 @@ def deal_changed(sender: Any, conversation: Conversation, update: UpdateDeal, **
     connection = connection_for(conversation, PLATFORM)
     if connection is None:
         return
-    mirror, created = DealMirror.objects.get_or_create(
-        conversation=conversation, defaults={"connection": connection}
+    row = _MIRROR.row(conversation.id)
+    mirror = (
+        row_read(DealMirror, row) if row else DealMirror(conversation=conversation, connection=connection)
     )
     changed = {name: value for name, value in wishes(update).items() if mirror.desired.get(name) != value}
-    if not changed and not created:
+    if row and not changed:
         return
     for name, value in changed.items():
         mirror.desired[name] = value
         mirror.versions[name] = mirror.versions.get(name, 0) + 1
-    mirror.save(update_fields=["desired", "versions"])
+    if row:
+        _WISH.run(Jsonb(mirror.desired), Jsonb(mirror.versions), mirror.id)
+    else:
+        row_insert(mirror)
     task_enqueue(
         kind=KIND,
         subject=mirror.id,
@@ -40,6 +46,14 @@ def deal_changed(sender: Any, conversation: Conversation, update: UpdateDeal, **
         lane=lane_of(mirror),
         rate_keys=rate_keys_of(connection),
     )
+
+
+_MIRROR = Statement(
+    f"SELECT {selection(DealMirror, 'm')} FROM {{schema}}.integrations_dealmirror m"
+    " WHERE m.conversation_id = %s"
+)
+# Only what is desired: the effect confirms meanwhile.
+_WISH = Statement("UPDATE {schema}.integrations_dealmirror SET desired = %s, versions = %s WHERE id = %s")
 
 
 def wishes(update: UpdateDeal) -> dict[str, Any]:
