@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.models.base import ModelState
 from psycopg.types.json import Jsonb
 
 #: Plans kept by each database session; psycopg's own limit of 100 would be used up by a few organizations.
@@ -152,7 +153,19 @@ def row_read(model: type[M], values: Sequence[Any], *names: str) -> M:
             if found[place] is not None:
                 found[place] = _loads(found[place])
         values = found
-    return model.from_db(DEFAULT_DB_ALIAS, attributes, values)
+    # Past `__init__`, whose signals and checks cost more than the query did.
+    made = model.__new__(model)
+    state = ModelState()
+    state.adding = False
+    state.db = DEFAULT_DB_ALIAS
+    made.__dict__.update(zip(attributes, values, strict=True))
+    made._state = state
+    return made
+
+
+def row_related(instance: models.Model, name: str, related: models.Model) -> None:
+    """`instance.name` is `related`, whose id the row names already: no query, no check."""
+    cast(Any, instance._state).fields_cache[name] = related
 
 
 def adapted(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from arriwa.common.statements import Statement, array, row_read, row_width, selection
+from arriwa.common.statements import Statement, array, row_read, row_related, row_width, selection
 from integrations.models import Connection, Delivery
 
 #: What `take` reads: a delivery `d` and its connection `c`, read anew before each call so that a pause or
@@ -51,7 +51,7 @@ def take(row: Sequence[Any], connections: dict[UUID, Connection]) -> Delivery:
     if connection is None:
         connection = row_read(Connection, row[_DELIVERY_WIDTH:WIDTH])
         connections[connection.id] = connection
-    delivery.connection = connection
+    row_related(delivery, "connection", connection)
     return delivery
 
 
