@@ -32,8 +32,8 @@ BUSY_SECONDS = 1.0
 WAKE_PAUSE = 0.1
 FAILED_PAUSE = 1.0
 RECEIPT_LOOPS = 2
-#: While one waits for the database, the calls of the other go on.
-MESSAGE_LOOPS = 2
+#: One with all calls makes fuller batches than several that share them, and its calls go on meanwhile.
+MESSAGE_LOOPS = 1
 #: Seconds for which a message's statuses wait for more of them.
 STATUS_PATIENCE = 0.1
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from arriwa.common.statements import array
 from arriwa.outbox.models import NO_CONNECTION
 from arriwa.outbox.registry import Claimed, Rate, connection_key, rate_for
 
@@ -36,7 +37,7 @@ class Buckets:
 
     def _read(self, cursor: psycopg.Cursor[Any], names: list[str]) -> None:
         self._levels = {key: rate.burst for key, rate in self._rates.items() if rate is not None}
-        for key, tokens, updated_at, blocked_until in cursor.execute(_READ, (names,), prepare=True):
+        for key, tokens, updated_at, blocked_until in cursor.execute(_READ, (array(names),), prepare=True):
             if blocked_until is not None and blocked_until > self._now:
                 self._blocked[key] = blocked_until
             rate = self._rates[key]

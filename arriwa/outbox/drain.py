@@ -28,8 +28,10 @@ logger = logging.getLogger(__name__)
 CONCURRENCY = 16
 #: Wider where a few tenants' hanging platforms must not use up all calls (caps are per connection).
 CONCURRENCIES = {"agents": 48, "events": 48, "bulk": 24}
-#: Seconds for which an answer waits for others while more tasks are due than can be called.
+#: Seconds for which an answer waits for others while more tasks are due than can be called: at most, and
+#: after the last one that came.
 LINGER = 0.02
+GAP = 0.003
 #: How soon a timer rings again whose handling failed.
 TIMER_RETRY = timedelta(seconds=5)
 
@@ -52,7 +54,6 @@ class Drain:
         self._callers = Callers(self.concurrency, f"call-{queue}", _call)
         #: The last claim found as much as it could take.
         self.backlog = False
-        self._lingering: float | None = None
 
     def close(self) -> None:
         """Lets no further call start; those under way are left to the resolution after a restart."""
@@ -85,29 +86,25 @@ class Drain:
             self.backlog = len(tasks) >= room
             moved += self._start(tasks)
         if not moved and self.busy and patience:
-            if self.backlog:
-                self._callers.wait(min(patience, LINGER), count=self._enough())
-            else:
-                self._callers.wait(patience)
+            self._callers.wait(patience)
+            if not self.backlog:
                 moved = self._record_finished()
         return moved
 
-    def _enough(self) -> int:
-        """In a backlog half of the calls are recorded while the other half goes on."""
-        return max(1, self._callers.under_way // 2)
-
     def _worth_recording(self) -> bool:
-        """In a backlog answers wait a moment for each other: one commit for many, not one for each."""
+        """In a backlog answers wait while more keep coming: one commit for many, not one for each."""
         done = self._callers.finished()
-        if not self.backlog or not done or done >= self._enough():
-            self._lingering = None
+        if not self.backlog or not done:
             return bool(done)
-        now = time.monotonic()
-        if self._lingering is None:
-            self._lingering = now
-        if now - self._lingering < LINGER:
-            return False
-        self._lingering = None
+        # A few calls are left to go on while the others are recorded.
+        enough = max(1, self._callers.under_way * 3 // 4)
+        end = time.monotonic() + LINGER
+        while done < enough and time.monotonic() < end:
+            self._callers.look()
+            self._callers.wait(GAP, count=done + 1)
+            before, done = done, self._callers.finished()
+            if done == before:
+                break
         return True
 
     def _start(self, tasks: list[Claimed]) -> int:

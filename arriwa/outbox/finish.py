@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import connection as db
 
-from arriwa.common.statements import Statement
+from arriwa.common.statements import Statement, array
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.registry import Claimed, Outcome, Verdict, effect_for
 from arriwa.outbox.session import QUEUE_LOCK, queue_key
@@ -81,24 +81,24 @@ def tasks_finish(
         if any(task.lane for task in tasks):
             _LOCK.rows(QUEUE_LOCK, queue_key(queue))
         if blocked:
-            _BLOCK.run(now, list(blocked), list(blocked.values()))
+            _BLOCK.run(now, array(blocked), array(blocked.values()))
         if back:
             ids, states, dues = zip(*back, strict=True)
-            _RETURN.run(list(ids), list(states), list(dues), session_id)
+            _RETURN.run(array(ids), array(states), array(dues), session_id)
     if gone:
         _leave(gone, session_id, queue)
 
 
 def _leave(gone: Sequence[Claimed], session_id: int, queue: str) -> None:
     """Deletes tasks that are still ours and lets the next of their lanes follow."""
-    ids = [task.id for task in gone]
+    ids = array(task.id for task in gone)
     if not any(task.lane for task in gone):
         _DELETE.run(ids, session_id)
         return
     rows = _LEAVE.rows(QUEUE_LOCK, queue_key(queue), ids, session_id)
     lanes = sorted({lane for (lane,) in rows if lane})
     if lanes:
-        _PROMOTE.run(lanes)
+        _PROMOTE.run(array(lanes))
 
 
 def lane_resume(*, lane: str) -> int:

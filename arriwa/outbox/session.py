@@ -16,6 +16,7 @@ from typing import Any, Self
 import psycopg
 from django.conf import settings
 
+from arriwa.common.statements import array
 from arriwa.outbox.choice import BATCH_KEY, COLUMNS, Round, task_of
 from arriwa.outbox.registry import CONNECTION_CAPS, Claimed
 
@@ -214,12 +215,17 @@ class Session:
         places |= {number: ("ready", due) for number, due in round_.buckets.late.items()}
         places |= {task.id: ("claimed", None) for task in chosen}
         names, tokens = round_.buckets.levels()
-        states = [state for state, _ in places.values()]
-        dues = [due for _, due in places.values()]
+        values_written = (
+            now,
+            array(names),
+            array(tokens),
+            self.id,
+            array(places),
+            array(state for state, _ in places.values()),
+            array(due for _, due in places.values()),
+        )
         with self._connection.pipeline():
             if places or names:
-                cursor.execute(
-                    _WRITE, (now, names, tokens, self.id, list(places), states, dues), prepare=True
-                )
+                cursor.execute(_WRITE, values_written, prepare=True)
             cursor.execute("COMMIT")
         return chosen

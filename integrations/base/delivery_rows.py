@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from arriwa.common.statements import Statement, row_read, row_width, selection
+from arriwa.common.statements import Statement, array, row_read, row_related, row_width, selection
 from integrations.models import Connection, Delivery
 
 #: What `take` reads: a delivery `d` and its connection `c`, read anew before each call so that a pause or
@@ -42,7 +40,7 @@ WHERE d.id = v.id
 def deliveries_read(ids: Sequence[UUID]) -> dict[UUID, Delivery]:
     """Deliveries with their connections, by id; those that are gone are left out."""
     connections: dict[UUID, Connection] = {}
-    found = (take(row, connections) for row in _READ.rows(list(ids)))
+    found = (take(row, connections) for row in _READ.rows(array(ids)))
     return {delivery.id: delivery for delivery in found}
 
 
@@ -53,26 +51,26 @@ def take(row: Sequence[Any], connections: dict[UUID, Connection]) -> Delivery:
     if connection is None:
         connection = row_read(Connection, row[_DELIVERY_WIDTH:WIDTH])
         connections[connection.id] = connection
-    delivery.connection = connection
+    row_related(delivery, "connection", connection)
     return delivery
 
 
 def deliveries_started(deliveries: Sequence[Delivery]) -> None:
     """Writes that attempts begin: state, time, count, frozen request and data."""
     _STARTED.run(
-        [delivery.id for delivery in deliveries],
-        [delivery.started_at for delivery in deliveries],
-        [delivery.attempts for delivery in deliveries],
-        [delivery.request_sealed for delivery in deliveries],
-        [Jsonb(delivery.data) for delivery in deliveries],
+        array(delivery.id for delivery in deliveries),
+        array(delivery.started_at for delivery in deliveries),
+        array(delivery.attempts for delivery in deliveries),
+        array(delivery.request_sealed for delivery in deliveries),
+        array(delivery.data for delivery in deliveries),
     )
 
 
 def deliveries_confirmed(deliveries: Sequence[Delivery]) -> None:
     """Writes the proofs of confirmed deliveries."""
     _CONFIRMED.run(
-        [delivery.id for delivery in deliveries],
-        [delivery.external_id for delivery in deliveries],
-        [Jsonb(delivery.proof) for delivery in deliveries],
-        [delivery.finished_at for delivery in deliveries],
+        array(delivery.id for delivery in deliveries),
+        array(delivery.external_id for delivery in deliveries),
+        array(delivery.proof for delivery in deliveries),
+        array(delivery.finished_at for delivery in deliveries),
     )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from arriwa.common import clock
-from arriwa.common.statements import Statement
+from arriwa.common.statements import Statement, array, row_read, row_related, selection
 from integrations.base.delivery_rows import COLUMNS, WIDTH, take
 from integrations.models import Connection, Delivery
 from subscribers.models import Conversation, Message, Subscriber
@@ -23,13 +20,9 @@ _SUBSCRIBER = ("id", "person_sealed", "language", "opted_out_at")
 _CONVERSATION_FROM = WIDTH + len(_MESSAGE)
 _SUBSCRIBER_FROM = _CONVERSATION_FROM + len(_CONVERSATION)
 
-
-def _named(alias: str, names: Sequence[str]) -> str:
-    return ", ".join(f"{alias}.{name}" for name in names)
-
-
 _READ = Statement(f"""
-SELECT {COLUMNS}, {_named("m", _MESSAGE)}, {_named("v", _CONVERSATION)}, {_named("s", _SUBSCRIBER)}
+SELECT {COLUMNS}, {selection(Message, "m", *_MESSAGE)}, {selection(Conversation, "v", *_CONVERSATION)},
+    {selection(Subscriber, "s", *_SUBSCRIBER)}
 FROM {{schema}}.integrations_delivery d
 JOIN {{schema}}.integrations_connection c ON c.id = d.connection_id
 LEFT JOIN {{schema}}.subscribers_message m ON m.id = d.fact
@@ -63,7 +56,7 @@ def sends_read(ids: Sequence[UUID]) -> tuple[dict[UUID, Delivery], dict[UUID, An
     connections: dict[UUID, Connection] = {}
     deliveries: dict[UUID, Delivery] = {}
     messages: dict[UUID, Message | None] = {}
-    for row in _READ.rows(list(ids)):
+    for row in _READ.rows(array(ids)):
         delivery = take(row, connections)
         deliveries[delivery.id] = delivery
         messages[delivery.id] = _message(row) if row[WIDTH] is not None else None
@@ -74,25 +67,20 @@ def sends_accepted(deliveries: Sequence[Delivery]) -> None:
     """Writes confirmed sends and Gupshup's ids on their messages; locks their conversations."""
     now = clock.now()
     _ACCEPTED.run(
-        [delivery.id for delivery in deliveries],
-        [delivery.external_id for delivery in deliveries],
-        [Jsonb(delivery.proof) for delivery in deliveries],
-        [delivery.fact for delivery in deliveries],
-        [delivery.data.get("template", "") for delivery in deliveries],
-        [delivery.conversation_id for delivery in deliveries],
+        array(delivery.id for delivery in deliveries),
+        array(delivery.external_id for delivery in deliveries),
+        array(delivery.proof for delivery in deliveries),
+        array(delivery.fact for delivery in deliveries),
+        array(delivery.data.get("template", "") for delivery in deliveries),
+        array(delivery.conversation_id for delivery in deliveries),
         now,
         now,
     )
 
 
 def _message(row: Sequence[Any]) -> Message:
-    number, conversation_id, purpose, content, params, window_refused = row[WIDTH:_CONVERSATION_FROM]
-    message = Message.from_db(
-        "default",
-        _MESSAGE,
-        (number, conversation_id, purpose, json.loads(content), json.loads(params), window_refused),
-    )
-    conversation = Conversation.from_db("default", _CONVERSATION, row[_CONVERSATION_FROM:_SUBSCRIBER_FROM])
-    conversation.subscriber = Subscriber.from_db("default", _SUBSCRIBER, row[_SUBSCRIBER_FROM:])
-    message.conversation = conversation
+    message = row_read(Message, row[WIDTH:_CONVERSATION_FROM], *_MESSAGE)
+    conversation = row_read(Conversation, row[_CONVERSATION_FROM:_SUBSCRIBER_FROM], *_CONVERSATION)
+    row_related(conversation, "subscriber", row_read(Subscriber, row[_SUBSCRIBER_FROM:], *_SUBSCRIBER))
+    row_related(message, "conversation", conversation)
     return message

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from arriwa.common import clock
-from arriwa.common.statements import Statement, row_read, selection
+from arriwa.common.statements import Statement, array, row_read, selection
 from arriwa.outbox.enqueue import timer_cancel
 from integrations.gupshup.kinds import DOUBT_TIMER, MESSAGE
 from integrations.models import Delivery, OrphanStatus
@@ -87,9 +87,9 @@ def deliveries_awaited(deliveries: Sequence[Delivery]) -> list[Delivery]:
     then, or finds its message.
     """
     rows = _AWAITED.rows(
-        [delivery.id for delivery in deliveries],
-        [delivery.external_id for delivery in deliveries],
-        [delivery.conversation_id for delivery in deliveries],
+        array(delivery.id for delivery in deliveries),
+        array(delivery.external_id for delivery in deliveries),
+        array(delivery.conversation_id for delivery in deliveries),
         MESSAGE,
     )
     awaited = {number for (number,) in rows}

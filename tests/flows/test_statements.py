@@ -14,7 +14,7 @@ from integrations.receipts.intake import drain_receipts
 from tests.support.sandbox import Phone, Sandbox
 
 TAP = 24
-SEND = 20
+SEND = 10
 FOUR_STATUSES = 7
 
 
