@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,14 @@ from tests.kill.stack import Stack
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    tmp_path_factory: pytest.TempPathFactory, django_test_environment: None, django_db_blocker: Any
+) -> Iterator[Stack]:
     """Everything that Arriwa consists of, on a database and a sandbox of its own."""
     made = Stack(tmp_path_factory.mktemp("kill"))
     try:
-        made.start()
+        with django_db_blocker.unblock():
+            made.start()
         yield made
     finally:
         made.stop()

@@ -11,21 +11,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
-from psycopg import sql
 
 from arriwa.ops.child import Process
-from arriwa.ops.database import ensure_database, install_pgmq
+from arriwa.ops.database import install_pgmq
 from arriwa.ops.demo import LOOPBACK, REPOSITORY, Addresses, answering, product_processes
 from arriwa.ops.instance import Secrets, product_environment
 from arriwa.ops.lifetime import tied
 from sandbox.journey.api import Product
 from tests.environment import free_port
+from tests.support.database import copied
 from tests.support.sandbox import Sandbox
 
 TOKEN = "only-for-kill-tests"
@@ -45,15 +44,13 @@ class Stack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.addresses = Addresses(free_port(), free_port())
-        self._server = os.environ["DATABASE_URL"]
-        self._name = f"arriwa_kill_{os.getpid()}"
-        self.url = urlsplit(self._server)._replace(path=f"/{self._name}").geturl()
+        self._database = ExitStack()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._processes: dict[str, Process] = {}
 
     def start(self) -> None:
         """Makes the database, the organizations and the processes, and waits until web answers."""
-        ensure_database(self._server, self._name)
+        self.url = self._database.enter_context(copied(f"test_arriwa_kill_{os.getpid()}"))
         install_pgmq(self.url)
         self.sandbox = Sandbox(self.addresses.sandbox_port)
         self.sandbox.post("/kommo/_settings", {"lag": 0.1, "rate": 1000})
@@ -88,10 +85,7 @@ class Stack:
             self.sandbox.stop()
             self.sandbox.process.stdout.close()  # type: ignore[union-attr]
             self.sandbox.http.close()
-        with psycopg.connect(self._server, autocommit=True) as server:
-            server.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(self._name))
-            )
+        self._database.close()
 
     def _environment(self) -> dict[str, str]:
         sandbox = self.addresses.sandbox
