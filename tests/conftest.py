@@ -101,16 +101,20 @@ def demo(organizations: Organizations, sandbox: Sandbox) -> Iterator[Any]:
     from integrations.receipts.models import Receipt
     from tests.support.isolation import fingerprint, holdings
 
+    def rows_of(schema: str) -> str:
+        with connection.cursor() as cursor:
+            return fingerprint(cursor, schema)
+
     schema = organizations.other.organization.schema_name
     sandbox.clear_faults()
-    before, held_before = fingerprint(schema), holdings(sandbox, "other")
+    before, held_before = rows_of(schema), holdings(sandbox, "other")
     yield organizations.demo
     sandbox.clear_faults()
     clock.set_offset(timedelta(0))
     connection.set_schema_to_public()
     for model in (OutboxTask, Timer, Receipt, RateLimit):
         model.objects.all().delete()
-    assert fingerprint(schema) == before, "the second organization's rows changed"
+    assert rows_of(schema) == before, "the second organization's rows changed"
     assert holdings(sandbox, "other") == held_before, "the second organization's accounts changed"
 
 

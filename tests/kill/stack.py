@@ -24,7 +24,8 @@ from arriwa.ops.instance import Secrets, product_environment
 from arriwa.ops.lifetime import tied
 from sandbox.journey.api import Product
 from tests.environment import free_port
-from tests.support.database import copied
+from tests.support.database import PAGES, copied
+from tests.support.isolation import fingerprint, holdings
 from tests.support.sandbox import Sandbox
 
 TOKEN = "only-for-kill-tests"
@@ -55,6 +56,10 @@ class Stack:
         self.sandbox = Sandbox(self.addresses.sandbox_port)
         self.sandbox.post("/kommo/_settings", {"lag": 0.1, "rate": 1000})
         environment = self._environment()
+        self._processes = {p.name: p for p in product_processes(self.addresses, environment)}
+        # The database is migrated already: they need not wait for the organizations' connections.
+        for name in NAMES:
+            self.restart(name)
         with self._log("setup") as log:
             subprocess.run(
                 [sys.executable, "manage.py", "setup_demo"],
@@ -65,15 +70,15 @@ class Stack:
                 timeout=SETUP_SECONDS,
                 check=True,
             )
-        self._processes = {p.name: p for p in product_processes(self.addresses, environment)}
-        for name in NAMES:
-            self.restart(name)
         self.db = psycopg.connect(self.url, autocommit=True, application_name="kill test")
-        row = self.db.execute(
-            "SELECT schema_name FROM public.tenants_organization WHERE page_id = 'page-demo'"
-        )
-        self.schema: str = row.fetchone()[0]  # type: ignore[index]
+        self.schema = self._schema_of("demo")
         self.wait_web()
+
+    def _schema_of(self, account: str) -> str:
+        query = "SELECT schema_name FROM public.tenants_organization WHERE page_id = %s"
+        row = self.db.execute(query, (PAGES[account],)).fetchone()
+        assert row is not None
+        return str(row[0])
 
     def stop(self) -> None:
         """Ends everything and drops the database."""
@@ -162,6 +167,10 @@ class Stack:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """A query on the database; `{schema}` stands for the demo organization's schema."""
         return self.db.execute(query.format(schema=f'"{self.schema}"'), values).fetchall()
+
+    def others(self) -> tuple[str, dict[str, Any]]:
+        """What the second organization has, in rows and at the platforms."""
+        return fingerprint(self.db.cursor(), self._schema_of("other")), holdings(self.sandbox, "other")
 
     def left(self) -> list[str]:
         """What the queues still hold, apart from waits for a status."""
