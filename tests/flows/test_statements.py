@@ -19,7 +19,7 @@ FOUR_STATUSES = 7
 
 
 def _wait(sandbox: Sandbox) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while sandbox.pending():
         assert time.monotonic() < end, "hooks are still on their way"
         time.sleep(0.01)

@@ -135,10 +135,10 @@ def test_a_bearer_in_a_list_of_headers_is_masked() -> None:
 
 
 def test_a_megabyte_of_hostile_text_takes_little_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for piece in ("a-", "1", "+1 ", "token", "://a:", "eyJ", "Bearer "):
         redact_text(piece * (200_000 // len(piece)))
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def _record(msg: Any, *args: Any, exc_info: Any = None) -> logging.LogRecord:
