@@ -18,7 +18,7 @@ from arriwa.bench.common import Stage, empty_queues, execute, figure, say
 from arriwa.bench.load import request_bytes, run_load
 from arriwa.common import sealing
 from arriwa.ops.binaries import find_binaries
-from integrations.receipts.receiver import STORE
+from integrations.receipts.store import STORE
 
 CLIENTS = 16
 

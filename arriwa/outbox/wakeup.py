@@ -10,12 +10,17 @@ import threading
 import time
 from collections.abc import Callable
 
+import psycopg
+
+from arriwa.outbox.lean import LeanConnection
+
 logger = logging.getLogger(__name__)
 
 CHANNEL = "arriwa"
 RECEIPTS = "receipts"
 TIMERS = "timers"
 INTERVAL = 0.005
+_NOTIFY = b"SELECT pg_notify($1, $2)"
 
 _local: list[Callable[[str], None]] = []
 
@@ -62,26 +67,43 @@ class Throttle:
                 self._send(topic)
 
 
-def _notify(topic: str) -> None:
-    import psycopg
+class _Notifier:
+    """One connection per process, for whoever sends a wake-up."""
 
-    from arriwa.outbox.session import direct_connection
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: LeanConnection | None = None
 
-    connection = getattr(_thread, "connection", None)
-    for _ in range(2):
-        try:
-            if connection is None or connection.closed:
-                connection = _thread.connection = direct_connection(application_name="arriwa wakeup")
-            connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, topic))
-            return
-        except psycopg.OperationalError as error:
-            logger.info("a wake-up for %s was lost (%s)", topic, type(error).__name__)
-            if connection is not None:
-                connection.close()
+    def send(self, topic: str) -> None:
+        """NOTIFY as a statement of its own; a server that is away costs the wake-up alone."""
+        from arriwa.outbox.session import connection_parameters
+
+        with self._lock:
+            for _ in range(2):
+                try:
+                    if self._connection is None:
+                        self._connection = LeanConnection(
+                            {**connection_parameters(), "application_name": "arriwa wakeup"}
+                        )
+                    self._connection.run(_NOTIFY, (CHANNEL.encode(), topic.encode()))
+                    return
+                except psycopg.Error as error:
+                    logger.info("a wake-up for %s was lost (%s)", topic, type(error).__name__)
+                    self._drop()
+
+    def close(self) -> None:
+        """Ends the connection; the next wake-up makes a new one."""
+        with self._lock:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
-_thread = threading.local()
-_throttle = Throttle(_notify)
+_notifier = _Notifier()
+_throttle = Throttle(_notifier.send)
 
 
 def poke(topic: str) -> None:

@@ -11,9 +11,10 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from typing import Any
 from uuid import UUID, uuid4
@@ -26,6 +27,7 @@ from arriwa.common import clock, sealing
 from arriwa.outbox import wakeup
 from arriwa.outbox.session import connection_parameters
 from integrations.base.hooks import HookHandler
+from integrations.receipts.store import Store, StoreBusy
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +46,6 @@ SELECT r.id, r.organization_id, o.schema_name, r.workspace_uuid, r.connection_uu
 FROM public.tenants_hookroute r JOIN public.tenants_organization o ON o.id = r.organization_id
 WHERE r.platform = %s AND r.key = %s AND r.active
 """
-#: The receiver's one statement; bin/bench gives the same to pgbench.
-STORE = """
-INSERT INTO public.receipts_receipt
-    (uid, platform, schema_name, workspace_uuid, connection_uuid, received_at, available_at, attempts,
-     done, body_sealed)
-VALUES (%s, %s, %s, %s, %s, %s, %s, 0, 0, %s)
-"""
 
 StartResponse = Callable[..., Any]
 Environ = dict[str, Any]
@@ -65,6 +60,8 @@ class Route:
     workspace: UUID
     connection: UUID
     secrets: tuple[str, ...]
+    #: What every receipt of the route holds, encoded for the store.
+    columns: tuple[bytes, ...]
 
 
 class Counters:
@@ -123,6 +120,7 @@ class Receiver:
             name.rpartition(".")[2]: hook_handler(name.rpartition(".")[2]) for name in settings.PLATFORMS
         }
         self._pool: ConnectionPool[Any] | None = None
+        self._writer: Store | None = None
         self._lock = threading.Lock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -152,30 +150,34 @@ class Receiver:
             raw = _read_body(environ)
             if raw is None:
                 return 413
-            headers = _headers(environ)
+            headers = _Headers(environ)
             if not handler.verify(raw, headers, route.secrets, time.time()):
                 route = self._route(platform, key, fresh=True)
                 if route is None:
                     return 404
                 if not handler.verify(raw, headers, route.secrets, time.time()):
                     return 401
-            self._store(platform, route, raw)
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout) as error:
+            leads = self._store(route, raw)
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, StoreBusy) as error:
             logger.warning("hooks: the database is away (%s)", type(error).__name__)
             return 503
         except Exception:
             # A fault of ours, such as a master key that is gone: the sender keeps the hook and repeats it.
             logger.exception("a hook of %s could not be stored; its sender is asked to repeat it", platform)
             return 503
-        wakeup.poke(wakeup.RECEIPTS)
+        if leads:
+            wakeup.poke(wakeup.RECEIPTS)
         return 200
 
     def close(self) -> None:
-        """Ends the pool; for tests and orderly stops."""
+        """Ends the connections once hooks under way are stored; for tests and orderly stops."""
         with self._lock:
-            if self._pool is not None:
-                self._pool.close()
-                self._pool = None
+            pool, self._pool = self._pool, None
+            writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.close()
+        if pool is not None:
+            pool.close()
 
     def _connections(self) -> ConnectionPool[Any]:
         with self._lock:
@@ -213,33 +215,37 @@ class Receiver:
             return None
         identity, organization, schema_name, workspace, connection_uuid, sealed = row
         opened = sealing.unseal_json(sealed, organization=organization, row=f"hook_route:{identity}")
-        route = Route(organization, schema_name, workspace, connection_uuid, tuple(opened))
+        columns = (platform, schema_name, str(workspace), str(connection_uuid))
+        route = Route(
+            organization,
+            schema_name,
+            workspace,
+            connection_uuid,
+            tuple(opened),
+            tuple(text.encode() for text in columns),
+        )
         self._routes[platform, key] = (now, route)
         return route
 
-    def _store(self, platform: str, route: Route, raw: bytes) -> None:
-        uid = uuid4()
+    def _store(self, route: Route, raw: bytes) -> bool:
+        """Returns once the hook is committed; whether this thread shall wake the relay."""
+        uid = str(uuid4())
         sealed = sealing.seal(raw, organization=route.organization, row=f"receipt:{uid}")
-        values = (
-            uid,
-            platform,
-            route.schema_name,
-            route.workspace,
-            route.connection,
-            clock.now(),
-            datetime.now(UTC),
-            sealed,
+        real = datetime.now(UTC)
+        received = (real + clock.offset()).isoformat().encode()
+        return self._store_of().put(
+            (uid.encode(), *route.columns, received, real.isoformat().encode(), sealed)
         )
-        pool = self._connections()
-        for attempt in range(3):
-            with pool.connection() as connection:
-                try:
-                    connection.execute(STORE, values)
-                    return
-                except (psycopg.OperationalError, psycopg.InterfaceError):
-                    # A pooled connection may be dead since the server restarted; a fresh one tells.
-                    if attempt == 2 or not connection.broken:
-                        raise
+
+    def _store_of(self) -> Store:
+        if self._writer is None:
+            with self._lock:
+                if self._writer is None:
+                    parameters = self._database or connection_parameters()
+                    self._writer = Store(
+                        {**parameters, "application_name": "arriwa hooks"}, patience=self._patience
+                    )
+        return self._writer
 
 
 def _read_body(environ: Environ) -> bytes | None:
@@ -255,9 +261,26 @@ def _read_body(environ: Environ) -> bytes | None:
     return None if len(raw) > limit else raw
 
 
-def _headers(environ: Environ) -> dict[str, str]:
-    return {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in environ.items()
-        if name.startswith("HTTP_")
-    }
+class _Headers(Mapping[str, str]):
+    """The request's headers by lower-case name, looked up where the server put them."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        value: str = self._environ[_variable(name)]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return (name[5:].replace("_", "-").lower() for name in self._environ if name.startswith("HTTP_"))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@cache
+def _variable(header: str) -> str:
+    """Where WSGI keeps a header; asked by adapters alone, so that the names are few."""
+    return f"HTTP_{header.replace('-', '_').upper()}"

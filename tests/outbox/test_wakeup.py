@@ -107,7 +107,7 @@ def test_a_committed_task_wakes_other_processes(alone: None, effect: Any, put: A
 
         def write() -> None:
             put(work)
-            wakeup._thread.connection.close()
+            wakeup._notifier.close()
 
         Threaded(write).result()
         notes = list(listener.notifies(timeout=30, stop_after=1))

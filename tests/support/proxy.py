@@ -16,13 +16,19 @@ class Proxy:
         self.port: int = self._server.getsockname()[1]
         self._pairs: list[socket.socket] = []
         self._cut = False
+        #: While set, what the server says is swallowed.
+        self.mute = False
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, name="proxy", daemon=True).start()
 
     def cut(self) -> None:
         """Ends what is open and refuses what comes."""
+        self._cut = True
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Ends what is open."""
         with self._lock:
-            self._cut = True
             open_now, self._pairs = self._pairs, []
         for sock in open_now:
             with contextlib.suppress(OSError):
@@ -51,12 +57,13 @@ class Proxy:
             with self._lock:
                 self._pairs += [client, upstream]
             for source, sink in ((client, upstream), (upstream, client)):
-                threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
+                answers = source is upstream
+                threading.Thread(target=self._pass_on, args=(source, sink, answers), daemon=True).start()
 
-    @staticmethod
-    def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    def _pass_on(self, source: socket.socket, sink: socket.socket, answers: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                sink.sendall(data)
+                if not (answers and self.mute):
+                    sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)
