@@ -1,7 +1,9 @@
-"""The relay process: hooks in, messages out, wake-ups for the rest (design, decision 4).
+"""The relay: hooks in, messages out, wake-ups for the rest (design, decision 4).
 
-It listens, loops receipts → timers → interactive until empty, polls every 25 ms for a second after
-work and every second when idle, and sends coalesced Celery wake-ups for the other queues.
+It listens, works off receipts, timers and messages until empty, polls every 25 ms for a second after
+work and every second when idle, and sends coalesced Celery wake-ups for the other queues. Hooks and
+messages are parts that have an interpreter each: beside each other in one they wait for its lock more
+than for anything else (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ logger = logging.getLogger(__name__)
 BUSY_PAUSE = 0.025
 IDLE_PAUSE = 1.0
 BUSY_SECONDS = 1.0
-#: Wake-ups of one queue are not sent more often than this.
-WAKE_PAUSE = 0.1
+#: Wake-ups of one queue are not sent more often than this; the first of a burst goes at once.
+WAKE_PAUSE = 0.25
 FAILED_PAUSE = 1.0
+#: The second is woken only while the first is busy, so that one that waits for a lock holds up nobody.
 RECEIPT_LOOPS = 2
 #: One with all calls makes fuller batches than several that share them, and its calls go on meanwhile.
 MESSAGE_LOOPS = 1
@@ -46,10 +49,23 @@ class Step:
     close: Callable[[], None] = lambda: None
 
 
+HOOKS, MESSAGES = "hooks", "messages"
+#: What each part is woken for.
+PARTS: dict[str, tuple[str, ...]] = {
+    HOOKS: (wakeup.RECEIPTS, wakeup.TIMERS, *WORKER_QUEUES),
+    MESSAGES: (Queue.INTERACTIVE,),
+}
+
+
 class Relay:
     """Threads of one process, each with its own database connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, *parts: str, tend: Callable[[], None] = lambda: None) -> None:
+        """`parts`: of PARTS, none for all. `tend` is called about twice a second by the main thread."""
+        self._parts = parts or tuple(PARTS)
+        self._topics = frozenset(str(topic) for part in self._parts for topic in PARTS[part])
+        self._tend = tend
+        self._idle: set[str] = set()
         self._stop = threading.Event()
         self._bells = {name: threading.Event() for name in (*self._loops(), "wake")}
         self._threads: list[threading.Thread] = []
@@ -57,16 +73,21 @@ class Relay:
         self._wanted: set[str] = set()
 
     def _loops(self) -> dict[str, Callable[[str], Step]]:
-        receipts = {f"receipts-{n}": (lambda name: Step(self._receipts)) for n in range(RECEIPT_LOOPS)}
-        messages = {f"{Queue.INTERACTIVE}-{n}": self._interactive for n in range(MESSAGE_LOOPS)}
-        return {**receipts, **messages, "timers": lambda name: Step(drain_timers)}
+        loops: dict[str, Callable[[str], Step]] = {}
+        if HOOKS in self._parts:
+            loops |= {f"receipts-{n}": (lambda name: Step(self._receipts)) for n in range(RECEIPT_LOOPS)}
+            loops["timers"] = lambda name: Step(drain_timers)
+        if MESSAGES in self._parts:
+            loops |= {f"{Queue.INTERACTIVE}-{n}": self._interactive for n in range(MESSAGE_LOOPS)}
+        return loops
 
     def run(self) -> None:
         """Serves until `stop` is called."""
-        wakeup.listen_here(self.ring)
+        wakeup.listen_here(self.ring, self._topics)
         for name, make in self._loops().items():
             self._start(name, self._loop, name, make)
-        self._start("wake", self._wake)
+        if HOOKS in self._parts:
+            self._start("wake", self._wake)
         try:
             self._listen()
         finally:
@@ -82,7 +103,9 @@ class Relay:
             bell.set()
 
     def ring(self, topic: str) -> None:
-        """Someone wrote work for `topic`."""
+        """Someone wrote work for `topic`; one that belongs to another part's process is passed over."""
+        if topic not in self._topics:
+            return
         if topic in WORKER_QUEUES:
             self._wanted.add(topic)
             self._bells["wake"].set()
@@ -90,9 +113,10 @@ class Relay:
         if topic == Queue.INTERACTIVE:
             self._ring_messages()
             return
-        for name, bell in self._bells.items():
-            if name.partition("-")[0] == topic:
-                bell.set()
+        bells = [name for name in self._bells if name.partition("-")[0] == topic]
+        # One is enough; a busy one looks again before it rests.
+        for name in [name for name in bells if name in self._idle][:1] or bells:
+            self._bells[name].set()
 
     def _ring_messages(self) -> None:
         """One loop that can take more is enough: several would claim the same tasks in vain."""
@@ -155,7 +179,9 @@ class Relay:
                 _forget_connection()
                 self._stop.wait(FAILED_PAUSE)
             busy = time.monotonic() - worked < BUSY_SECONDS
+            self._idle.add(name)
             bell.wait(BUSY_PAUSE if busy else IDLE_PAUSE)
+            self._idle.discard(name)
 
     def _listen(self) -> None:
         while not self._stop.is_set():
@@ -163,10 +189,14 @@ class Relay:
                 with direct_connection(application_name="arriwa relay listen") as listener:
                     listener.execute(f"LISTEN {wakeup.CHANNEL}")
                     while not self._stop.is_set():
+                        self._tend()
                         for note in listener.notifies(timeout=0.5):
                             self.ring(note.payload)
+                            if self._stop.is_set():
+                                break
             except psycopg.Error as error:
                 logger.warning("relay: the database is away (%s)", type(error).__name__)
+                self._tend()
                 self._stop.wait(FAILED_PAUSE)
 
     def _wake(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import psycopg
 
@@ -22,7 +22,9 @@ TIMERS = "timers"
 INTERVAL = 0.005
 _NOTIFY = b"SELECT pg_notify($1, $2)"
 
-_local: list[Callable[[str], None]] = []
+Listener = Callable[[str], None]
+#: Listeners of this process; None stands for all topics.
+_local: list[tuple[Listener, frozenset[str] | None]] = []
 
 
 class Throttle:
@@ -108,17 +110,20 @@ _throttle = Throttle(_notifier.send)
 
 def poke(topic: str) -> None:
     """Wakes whoever works on `topic`, here or in another process."""
-    for listener in _local:
-        listener(topic)
-    if not _local:
+    told = False
+    for listener, topics in _local:
+        if topics is None or topic in topics:
+            listener(topic)
+            told = True
+    if not told:
         _throttle.poke(topic)
 
 
-def listen_here(listener: Callable[[str], None]) -> None:
-    """This process works on topics itself: tell it directly and spare the NOTIFY."""
-    _local.append(listener)
+def listen_here(listener: Listener, topics: Iterable[str] | None = None) -> None:
+    """This process works on these topics (None: on all) itself: tell it directly and spare the NOTIFY."""
+    _local.append((listener, None if topics is None else frozenset(map(str, topics))))
 
 
-def stop_listening(listener: Callable[[str], None]) -> None:
-    """The inverse of `listen_here`."""
-    _local.remove(listener)
+def stop_listening(listener: Listener) -> None:
+    """The inverse of `listen_here`. Raises ValueError when it does not listen."""
+    _local.remove(next((entry for entry in _local if entry[0] == listener), (listener, None)))
