@@ -187,11 +187,13 @@ class Relay:
         while not self._stop.is_set():
             try:
                 with direct_connection(application_name="arriwa relay listen") as listener:
-                    listener.execute(f"LISTEN {wakeup.CHANNEL}")
+                    topics = {wakeup.channel(topic): topic for topic in self._topics}
+                    for name in topics:
+                        listener.execute(f"LISTEN {name}")
                     while not self._stop.is_set():
                         self._tend()
                         for note in listener.notifies(timeout=0.5):
-                            self.ring(note.payload)
+                            self.ring(topics[note.channel])
                             if self._stop.is_set():
                                 break
             except psycopg.Error as error:

@@ -73,13 +73,23 @@ class Statement:
             raw.prepare_threshold, raw.prepared_max = NEVER_UNASKED, PREPARED_MAX
         begin, text = time.monotonic(), self.sql(django.schema_name)
         with django.wrap_database_errors:
-            # Not the connection's own class of cursors: Django's binds values in the client.
-            cursor = psycopg.Cursor(raw)
+            cursor = _cursor(django, raw)
             cursor.execute(text, values, prepare=True)
         if django.queries_logged:
             took = time.monotonic() - begin
             django.queries_log.append({"sql": text.decode(), "time": f"{took:.6f}"})
         return cursor
+
+
+def _cursor(django: Any, raw: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
+    """One cursor for all statements of a connection: it remembers how to bind each type of value.
+
+    Not of the connection's own class: Django's cursors bind values in the client.
+    """
+    cursor: psycopg.Cursor[Any] | None = getattr(django, "arriwa_cursor", None)
+    if cursor is None or cursor.connection is not raw or cursor.closed:
+        cursor = django.arriwa_cursor = psycopg.Cursor(raw)
+    return cursor
 
 
 def array(values: Iterable[Any]) -> str:

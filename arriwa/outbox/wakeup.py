@@ -16,15 +16,19 @@ from arriwa.outbox.lean import LeanConnection
 
 logger = logging.getLogger(__name__)
 
-CHANNEL = "arriwa"
 RECEIPTS = "receipts"
 TIMERS = "timers"
 INTERVAL = 0.005
-_NOTIFY = b"SELECT pg_notify($1, $2)"
+_NOTIFY = b"SELECT pg_notify($1, '')"
 
 Listener = Callable[[str], None]
 #: Listeners of this process; None stands for all topics.
 _local: list[tuple[Listener, frozenset[str] | None]] = []
+
+
+def channel(topic: str) -> str:
+    """The topic's channel: who does not work on it is not woken."""
+    return f"arriwa_{topic}"
 
 
 class Throttle:
@@ -87,7 +91,7 @@ class _Notifier:
                         self._connection = LeanConnection(
                             {**connection_parameters(), "application_name": "arriwa wakeup"}
                         )
-                    self._connection.run(_NOTIFY, (CHANNEL.encode(), topic.encode()))
+                    self._connection.run(_NOTIFY, (channel(topic).encode(),))
                     return
                 except psycopg.Error as error:
                     logger.info("a wake-up for %s was lost (%s)", topic, type(error).__name__)

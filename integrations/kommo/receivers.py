@@ -8,7 +8,7 @@ from django.dispatch import receiver
 from psycopg.types.json import Jsonb
 
 from arriwa.common.statements import Statement, row_insert, row_read, selection
-from arriwa.outbox.enqueue import task_enqueue
+from arriwa.outbox.enqueue import TASK_COLUMNS, TASK_PLACES, poke_at_commit, task_enqueue, task_values
 from integrations.base.deliveries import connection_for
 from integrations.kommo.effects import KIND, lane_of, rate_keys_of
 from integrations.models import DealMirror
@@ -35,17 +35,19 @@ def deal_changed(sender: Any, conversation: Conversation, update: UpdateDeal, **
     for name, value in changed.items():
         mirror.desired[name] = value
         mirror.versions[name] = mirror.versions.get(name, 0) + 1
+    poke: dict[str, Any] = {
+        "kind": KIND,
+        "subject": mirror.id,
+        "connection": connection.id,
+        "lane": lane_of(mirror),
+        "rate_keys": rate_keys_of(connection),
+    }
     if row:
-        _WISH.run(Jsonb(mirror.desired), Jsonb(mirror.versions), mirror.id)
+        _WISH.run(Jsonb(mirror.desired), Jsonb(mirror.versions), mirror.id, *task_values(**poke))
+        poke_at_commit(KIND)
     else:
         row_insert(mirror)
-    task_enqueue(
-        kind=KIND,
-        subject=mirror.id,
-        connection=connection.id,
-        lane=lane_of(mirror),
-        rate_keys=rate_keys_of(connection),
-    )
+        task_enqueue(**poke)
 
 
 _MIRROR = Statement(
@@ -53,7 +55,10 @@ _MIRROR = Statement(
     " WHERE m.conversation_id = %s"
 )
 # Only what is desired: the effect confirms meanwhile.
-_WISH = Statement("UPDATE {schema}.integrations_dealmirror SET desired = %s, versions = %s WHERE id = %s")
+_WISH = Statement(
+    "WITH wished AS (UPDATE {schema}.integrations_dealmirror SET desired = %s, versions = %s WHERE id = %s"
+    f" RETURNING id) INSERT INTO public.outbox_outboxtask ({TASK_COLUMNS}) SELECT {TASK_PLACES} FROM wished"
+)
 
 
 def wishes(update: UpdateDeal) -> dict[str, Any]:

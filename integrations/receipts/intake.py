@@ -83,7 +83,7 @@ _together: dict[str, TakesTogether] = {}
 #: Receipts looked at in one go.
 WINDOW = 16
 #: Enough to see that there is more.
-GLANCE = 2
+GLANCE = 4
 
 
 def register_together(platform: str, way: TakesTogether) -> None:
@@ -153,7 +153,8 @@ def _look(patience: float) -> list[Receipt]:
     receipts = receipts_due(GLANCE, but=but)
     if not receipts or _small_fact(receipts[0]) is None:
         return receipts
-    receipts = receipts_due(WINDOW, but=but)
+    if len(receipts) == GLANCE:
+        receipts = receipts_due(WINDOW, but=but)
     small = all(_small_fact(receipt) is not None for receipt in receipts)
     if not small or not patience:
         return receipts

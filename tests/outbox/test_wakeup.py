@@ -103,7 +103,8 @@ def alone(quiet: None) -> Iterator[None]:
 def test_a_committed_task_wakes_other_processes(alone: None, effect: Any, put: Any) -> None:
     work = effect(queue="bulk")
     with direct_connection(application_name="arriwa test") as listener:
-        listener.execute(f"LISTEN {wakeup.CHANNEL}")
+        for topic in ("bulk", "interactive"):
+            listener.execute(f"LISTEN {wakeup.channel(topic)}")
 
         def write() -> None:
             put(work)
@@ -111,7 +112,7 @@ def test_a_committed_task_wakes_other_processes(alone: None, effect: Any, put: A
 
         Threaded(write).result()
         notes = list(listener.notifies(timeout=30, stop_after=1))
-    assert [note.payload for note in notes] == ["bulk"]
+    assert [note.channel for note in notes] == [wakeup.channel("bulk")]
 
 
 def test_nobody_is_woken_before_the_commit(effect: Any, put: Any) -> None:
