@@ -33,12 +33,14 @@ BUSY_SECONDS = 1.0
 #: Wake-ups of one queue are not sent more often than this; the first of a burst goes at once.
 WAKE_PAUSE = 0.25
 FAILED_PAUSE = 1.0
-#: The second is woken only while the first is busy, so that one that waits for a lock holds up nobody.
+#: The second is there for when the first waits for a lock: two at work wait for the interpreter instead.
 RECEIPT_LOOPS = 2
 #: One with all calls makes fuller batches than several that share them, and its calls go on meanwhile.
 MESSAGE_LOOPS = 1
 #: Seconds for which a message's statuses wait for more of them.
-STATUS_PATIENCE = 0.1
+STATUS_PATIENCE = 0.15
+#: Seconds within which a busy loop is trusted to look again by itself.
+BRISK = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class Relay:
         self._topics = frozenset(str(topic) for part in self._parts for topic in PARTS[part])
         self._tend = tend
         self._idle: set[str] = set()
+        #: When a loop began its step, by time.monotonic.
+        self._began: dict[str, float] = {}
         self._stop = threading.Event()
         self._bells = {name: threading.Event() for name in (*self._loops(), "wake")}
         self._threads: list[threading.Thread] = []
@@ -113,9 +117,11 @@ class Relay:
         if topic == Queue.INTERACTIVE:
             self._ring_messages()
             return
+        now = time.monotonic()
         bells = [name for name in self._bells if name.partition("-")[0] == topic]
-        # One is enough; a busy one looks again before it rests.
-        for name in [name for name in bells if name in self._idle][:1] or bells:
+        # One is enough: a busy one looks again before it rests, unless it is held up.
+        brisk = [name for name in bells if name not in self._idle and now - self._began.get(name, 0) < BRISK]
+        for name in brisk[:1] or [name for name in bells if name in self._idle][:1] or bells:
             self._bells[name].set()
 
     def _ring_messages(self) -> None:
@@ -135,7 +141,7 @@ class Relay:
         self._threads.append(thread)
 
     def _receipts(self) -> int:
-        return drain_receipts(limit=50, patience=STATUS_PATIENCE)
+        return drain_receipts(limit=5, patience=STATUS_PATIENCE)
 
     def _interactive(self, name: str) -> Step:
         session = Session("arriwa relay")
@@ -163,6 +169,7 @@ class Relay:
             try:
                 bell.clear()
                 step = step or make(name)
+                self._began[name] = time.monotonic()
                 if step.run():
                     worked = time.monotonic()
                     continue

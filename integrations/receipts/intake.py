@@ -81,7 +81,7 @@ class TakesTogether(Protocol):
 
 _together: dict[str, TakesTogether] = {}
 #: Receipts looked at in one go.
-WINDOW = 16
+WINDOW = 32
 #: Enough to see that there is more.
 GLANCE = 4
 
