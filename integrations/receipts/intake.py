@@ -82,8 +82,8 @@ class TakesTogether(Protocol):
 _together: dict[str, TakesTogether] = {}
 #: Receipts looked at in one go.
 WINDOW = 32
-#: Enough to see that there is more.
-GLANCE = 4
+#: A message has four statuses; enough to see that there is more.
+GLANCE = 6
 
 
 def register_together(platform: str, way: TakesTogether) -> None:

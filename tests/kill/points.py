@@ -23,6 +23,8 @@ STEP_SECONDS = 60.0
 #: Seconds for which platforms keep an answer back unless they are told otherwise.
 NEVER = 600.0
 #: Whose work stands still.
+#: Name of the connection by which web stores hooks.
+WEB_STORES = "arriwa hooks"
 QUEUES = {"relay": ("interactive",), "worker": ("agents", "events", "bulk")}
 _SEND: Call = ("gupshup", "POST", "/v3/message")
 
@@ -66,7 +68,7 @@ def _receipts(stand: Sequence[str], held: Hold, leads: Sequence[Lead]) -> None:
         held.table("public.receipts_receipt")
         for lead in last:
             lead.act()
-        held.wait_for("web", len(last))
+        held.wait_for(WEB_STORES, len(last))
 
 
 @dataclass(frozen=True)
