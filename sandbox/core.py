@@ -216,7 +216,7 @@ class World:
                 self.spawn(self._post(platform, *item))
 
     async def _post(self, platform: str, url: str, body: bytes, headers: dict[str, str]) -> None:
-        pauses = [0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0]
+        pauses = [0.2, 0.5, 1.0, 2.0, 2.0, 2.0, 4.0, 8.0, 15.0, 30.0]
         answers: list[dict[str, Any]] = []
         entry = {
             "platform": platform,

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
+from arriwa.common.statements import row_insert
 from subscribers import signals
 from subscribers.content import Content, Template, from_json, to_json
 from subscribers.conversation.types import Send
@@ -40,7 +41,7 @@ class Withheld:
 def message_queue(*, conversation: Conversation, send: Send, at: datetime, about: dict[str, Any]) -> Message:
     """Records a message to be sent and lets the channel know. Runs in the decision's transaction."""
     content = to_json(send.content)
-    message = Message.objects.create(
+    message = Message(
         conversation=conversation,
         direction=Message.Direction.OUT,
         kind=content["type"],
@@ -50,6 +51,7 @@ def message_queue(*, conversation: Conversation, send: Send, at: datetime, about
         about=about,
         created_at=at,
     )
+    row_insert(message)
     signals.message_queued.send(sender=Message, message=message, conversation=conversation)
     return message
 

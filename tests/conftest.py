@@ -14,10 +14,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
 from tests import environment
+from tests.support.database import PAGES, copied, drop_template, entered
 from tests.support.sandbox import ROOT, Phone, Sandbox
 
 
@@ -35,29 +35,18 @@ def database(django_test_environment: None, django_db_blocker: Any) -> Iterator[
 
     Made here, because pytest-django makes one only for tests that carry its mark.
     """
-    from django.test.utils import setup_databases, teardown_databases
+    from arriwa.outbox.drain import thread_session
 
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_arriwa_{worker or 'main'}"
-    connection.settings_dict.setdefault("TEST", {})["NAME"] = f"test_arriwa_{worker or 'main'}"
-    with django_db_blocker.unblock():
-        old = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
+    name = f"test_arriwa_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    with django_db_blocker.unblock(), copied(name), entered(name):
         yield
-        from arriwa.outbox.drain import thread_session
-
         thread_session().close()
-        _end_sessions()
-        teardown_databases(old, verbosity=0)
 
 
-def _end_sessions() -> None:
-    """Claim sessions and wake-ups of threads that are gone would keep the database from being dropped."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-    connection.close()
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The process that began the run ends it; the others have gone."""
+    if not hasattr(session.config, "workerinput") and "DATABASE_URL" in os.environ:
+        drop_template()
 
 
 @pytest.fixture(scope="session")
@@ -96,8 +85,8 @@ def organizations(database: None, hooks: str, sandbox: Sandbox) -> Organizations
     sandbox.post("/kommo/_settings", {"lag": 0.2, "rate": 1000})
     quick = {"silence_seconds": 0.05, "silence_limit_seconds": 0.2}
     made = {
-        name: provision(name=name, page_id=f"page-{name}", accounts=accounts[name], playbook=quick)
-        for name in ("demo", "other")
+        name: provision(name=name, page_id=page, accounts=accounts[name], playbook=quick)
+        for name, page in PAGES.items()
     }
     Phone(sandbox, account="other", number="77010000001").tap_ad()
     settle(sandbox)
@@ -112,16 +101,20 @@ def demo(organizations: Organizations, sandbox: Sandbox) -> Iterator[Any]:
     from integrations.receipts.models import Receipt
     from tests.support.isolation import fingerprint, holdings
 
+    def rows_of(schema: str) -> str:
+        with connection.cursor() as cursor:
+            return fingerprint(cursor, schema)
+
     schema = organizations.other.organization.schema_name
     sandbox.clear_faults()
-    before, held_before = fingerprint(schema), holdings(sandbox, "other")
+    before, held_before = rows_of(schema), holdings(sandbox, "other")
     yield organizations.demo
     sandbox.clear_faults()
     clock.set_offset(timedelta(0))
     connection.set_schema_to_public()
     for model in (OutboxTask, Timer, Receipt, RateLimit):
         model.objects.all().delete()
-    assert fingerprint(schema) == before, "the second organization's rows changed"
+    assert rows_of(schema) == before, "the second organization's rows changed"
     assert holdings(sandbox, "other") == held_before, "the second organization's accounts changed"
 
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 PHONE_KEY = "only-for-tests"
+# All processes of a run inherit it from the first.
+os.environ.setdefault("TEST_RUN", f"{os.getpid()}-{time.time_ns()}")
 
 
 def free_port() -> int:

@@ -16,7 +16,7 @@ from arriwa.common import clock
 from arriwa.common.http import HttpSession
 from arriwa.outbox.drain import CONCURRENCY
 from arriwa.outbox.models import OutboxTask, Queue
-from arriwa.outbox.wakeup import CHANNEL
+from arriwa.outbox.wakeup import channel
 from arriwa.provision import Provisioned
 from subscribers.content import Buttons, Option
 from subscribers.conversation import types as t
@@ -99,7 +99,7 @@ def _drain(stage: Stage, people: dict[str, list[UUID]], count: int) -> tuple[flo
         " WHERE queue = %s",
         (LATER, Queue.INTERACTIVE),
     )
-    execute("SELECT pg_notify(%s, %s)", (CHANNEL, Queue.INTERACTIVE))
+    execute("SELECT pg_notify(%s, '')", (channel(Queue.INTERACTIVE),))
     wait_until(lambda: interactive_left() == 0, 300, "Draining the messages")
     sent = stage.ask(f"/_received?platform=gupshup&path=/v3/message&after={after}")
     assert len(sent) == count, f"{len(sent)} messages were sent, not {count}"

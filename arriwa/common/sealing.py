@@ -24,6 +24,7 @@ from arriwa.common.errors import ArriwaError
 
 _FORMAT = 1
 _NONCE = 12
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class SealBroken(ArriwaError):
@@ -87,7 +88,7 @@ def unseal(sealed: bytes | memoryview, *, organization: UUID, row: str) -> bytes
 
 def seal_json(value: Any, *, organization: UUID, row: str) -> bytes:
     """`seal` for JSON-able values."""
-    return seal(json.dumps(value, ensure_ascii=False).encode(), organization=organization, row=row)
+    return seal(_encode(value).encode(), organization=organization, row=row)
 
 
 def unseal_json(sealed: bytes | memoryview, *, organization: UUID, row: str) -> Any:

@@ -6,6 +6,7 @@ import base64
 import os
 import re
 import secrets
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +102,9 @@ def base_environment() -> dict[str, str]:
     environment["PYTHONPATH"] = str(REPOSITORY)
     environment["DJANGO_SETTINGS_MODULE"] = "arriwa.settings"
     environment.pop("PYTHONHOME", None)
+    if environment.pop("PYTHONDONTWRITEBYTECODE", None):
+        # Without compiled files each process would compile Django anew; the sources' folders stay clean.
+        environment.setdefault("PYTHONPYCACHEPREFIX", str(Path(sys.prefix) / "pycache"))
     return environment
 
 

@@ -7,16 +7,16 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import DatabaseError, transaction
 from django.db import connection as db
-from django.db import transaction
 from django_tenants.utils import schema_context
 
 from arriwa.common import clock
 from arriwa.common.errors import ArriwaError, Disposition
+from arriwa.outbox.callers import Callers
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.finish import backoff, tasks_finish
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, RecordsMany, Verdict, effect_for, timer_for
@@ -28,8 +28,10 @@ logger = logging.getLogger(__name__)
 CONCURRENCY = 16
 #: Wider where a few tenants' hanging platforms must not use up all calls (caps are per connection).
 CONCURRENCIES = {"agents": 48, "events": 48, "bulk": 24}
-#: Seconds for which an answer waits for others while more tasks are due than can be called.
+#: Seconds for which an answer waits for others while more tasks are due than can be called: at most, and
+#: after the last one that came.
 LINGER = 0.02
+GAP = 0.003
 #: How soon a timer rings again whose handling failed.
 TIMER_RETRY = timedelta(seconds=5)
 
@@ -46,149 +48,178 @@ class Drain:
 
     def __init__(self, queue: str, session: Session, *, concurrency: int = 0) -> None:
         """`concurrency`: calls under way at once; 0 takes the queue's own."""
-        concurrency = concurrency or CONCURRENCIES.get(queue, CONCURRENCY)
         self.queue = queue
         self.session = session
-        self.concurrency = concurrency
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix=f"call-{queue}")
-        self._calls: dict[Future[None], Attempt] = {}
+        self.concurrency = concurrency or CONCURRENCIES.get(queue, CONCURRENCY)
+        self._callers = Callers(self.concurrency, f"call-{queue}", _call)
         #: The last claim found as much as it could take.
-        self._backlog = False
-        self._lingering: float | None = None
+        self.backlog = False
 
     def close(self) -> None:
         """Lets no further call start; those under way are left to the resolution after a restart."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._callers.close()
 
     @property
     def busy(self) -> bool:
         """True while a platform call is under way."""
-        return bool(self._calls)
+        return self._callers.under_way > 0
+
+    @property
+    def full(self) -> bool:
+        """True while no further call may begin."""
+        return self._callers.room <= 0
+
+    def wake(self) -> None:
+        """There may be work: ends the patience of a `step`; for other threads to call."""
+        self._callers.wake()
 
     def step(self, *, patience: float = 0.0) -> int:
         """Records finished calls, claims and starts new ones. Returns how many tasks moved.
 
         Waits up to `patience` seconds for a call to finish when nothing else can be done.
         """
-        moved = self._record_finished(0.0) if self._worth_recording() else 0
-        room = self.concurrency - len(self._calls)
-        if room > 0 and (moved or not self._backlog or not self._calls):
-            tasks = self.session.claim(self.queue, now=real_now(), limit=room)
-            self._backlog = len(tasks) >= room
+        self._callers.look()
+        moved = self._record_finished() if self._worth_recording() else 0
+        room = self._callers.room
+        if room > 0 and (moved or not self.backlog or not self.busy):
+            tasks = self.session.claim(self.queue, now=real_now(), limit=room, sure=self.backlog)
+            self.backlog = len(tasks) >= room
             moved += self._start(tasks)
-        if not moved and self._calls and patience:
-            if self._backlog:
-                wait(self._calls, timeout=min(patience, LINGER), return_when=ALL_COMPLETED)
-            else:
-                moved = self._record_finished(patience)
+        if not moved and self.busy and patience:
+            self._callers.wait(patience)
+            if not self.backlog:
+                moved = self._record_finished()
         return moved
 
     def _worth_recording(self) -> bool:
-        """In a backlog answers wait a moment for each other: one commit for all, not one for each."""
-        done = sum(future.done() for future in self._calls)
-        if not self._backlog or done in (0, len(self._calls)):
-            self._lingering = None
+        """In a backlog answers wait while more keep coming: one commit for many, not one for each."""
+        done = self._callers.finished()
+        if not self.backlog or not done:
             return bool(done)
-        now = time.monotonic()
-        if self._lingering is None:
-            self._lingering = now
-        if now - self._lingering < LINGER:
-            return False
-        self._lingering = None
+        # A few calls are left to go on while the others are recorded.
+        enough = max(1, self._callers.under_way * 3 // 4)
+        end = time.monotonic() + LINGER
+        while done < enough and time.monotonic() < end:
+            self._callers.look()
+            self._callers.wait(GAP, count=done + 1)
+            before, done = done, self._callers.finished()
+            if done == before:
+                break
         return True
 
     def _start(self, tasks: list[Claimed]) -> int:
-        groups: dict[tuple[str, str, str], list[Claimed]] = defaultdict(list)
+        by_batch: dict[tuple[str, str, str], list[Claimed]] = defaultdict(list)
         for task in tasks:
-            groups[task.schema_name, task.kind, task.batch_key].append(task)
-        for (schema_name, kind, batch_key), group in groups.items():
+            by_batch[task.schema_name, task.kind, task.batch_key].append(task)
+        groups: list[list[Claimed]] = []
+        for (_, kind, batch_key), found in sorted(by_batch.items()):
             # Two batches of one key are two calls.
-            size = effect_for(kind).batch if batch_key else len(group)
-            for start in range(0, len(group), size):
-                for attempt in self._prepare(schema_name, kind, group[start : start + size]):
-                    future = self._pool.submit(self._call, attempt)
-                    self._calls[future] = attempt
+            size = effect_for(kind).batch if batch_key else len(found)
+            groups += [found[start : start + size] for start in range(0, len(found), size)]
+        for attempt in self._prepare(groups):
+            self._callers.submit(attempt)
         return len(tasks)
 
-    def _prepare(self, schema_name: str, kind: str, group: list[Claimed]) -> list[Attempt]:
-        """Step 2: attempts are marked as started, in one transaction; settled ones leave at once."""
-        effect = effect_for(kind)
+    def _prepare(self, groups: list[list[Claimed]]) -> list[Attempt]:
+        """Step 2: attempts are marked as started, in one transaction; settled ones leave at once.
+
+        Should one of several groups not be preparable, each gets a transaction of its own.
+        """
+        if not groups:
+            return []
         try:
-            with schema_context(schema_name), transaction.atomic():
-                attempts = effect.prepare(group)
-                for attempt in [a for a in attempts if a.verdict is not None]:
-                    assert attempt.verdict is not None
-                    self._finish(attempt, [attempt.verdict] * len(attempt.tasks))
+            with transaction.atomic():
+                attempts = [attempt for group in groups for attempt in _prepared(group)]
+                settled = [attempt for attempt in attempts if attempt.verdict is not None]
+                if settled:
+                    tasks = [task for attempt in settled for task in attempt.tasks]
+                    verdicts = [a.verdict for a in settled if a.verdict is not None for _ in a.tasks]
+                    self._finish(tasks, verdicts)
             return [attempt for attempt in attempts if attempt.verdict is None]
-        except Exception:
+        except Exception as error:
             # Any fault of one group: claimed tasks must go back, or they would stay ours for ever.
-            logger.exception("%s could not be prepared; it is tried again", kind)
-            self._put_back(schema_name, group)
+            _forget_plans(error)
+            if len(groups) > 1:
+                return [attempt for group in groups for attempt in self._prepare([group])]
+            logger.exception("%s could not be prepared; it is tried again", groups[0][0].kind)
+            self._put_back(groups[0])
             return []
 
-    def _call(self, attempt: Attempt) -> None:
-        """Step 3, in a thread of its own and without a database."""
-        attempt.started = time.monotonic()
-        try:
-            attempt.result = effect_for(attempt.tasks[0].kind).call(attempt)
-        except ArriwaError as error:
-            attempt.error = error
-        except Exception as error:
-            logger.exception("calling for %s crashed", attempt.tasks[0].kind)
-            attempt.error = CallCrashed(f"{type(error).__name__} in our own code.")
+    def _record_finished(self) -> int:
+        attempts = self._callers.take()
+        if attempts:
+            self._record(attempts)
+        return len(attempts)
 
-    def _record_finished(self, patience: float) -> int:
-        if not self._calls:
-            return 0
-        done, _ = wait(self._calls, timeout=patience, return_when=FIRST_COMPLETED)
-        by_schema: dict[str, list[Attempt]] = defaultdict(list)
-        for future in done:
-            attempt = self._calls.pop(future)
-            by_schema[attempt.tasks[0].schema_name].append(attempt)
-        for schema_name, attempts in by_schema.items():
-            self._record(schema_name, attempts)
-        return len(done)
-
-    def _record(self, schema_name: str, attempts: list[Attempt]) -> None:
+    def _record(self, attempts: list[Attempt]) -> None:
         """Step 4: answers, follow-ups and the end of the tasks, in one transaction.
 
         Should one of several answers not be recordable, each gets a transaction of its own.
         """
         try:
-            with schema_context(schema_name), transaction.atomic():
+            with transaction.atomic():
                 tasks, verdicts = _recorded(attempts)
-                tasks_finish(session_id=self.session.id, tasks=tasks, verdicts=verdicts, queue=self.queue)
-        except Exception:
+                self._finish(tasks, verdicts)
+        except Exception as error:
             # Any fault: one answer that cannot be written must not take the others' along.
+            _forget_plans(error)
             if len(attempts) > 1:
                 for attempt in attempts:
-                    self._record(schema_name, [attempt])
+                    self._record([attempt])
                 return
             logger.exception("the answer for %s could not be recorded", attempts[0].tasks[0].kind)
-            self._put_back(schema_name, attempts[0].tasks)
+            self._put_back(attempts[0].tasks)
 
-    def _finish(self, attempt: Attempt, verdicts: Sequence[Verdict]) -> None:
-        tasks_finish(session_id=self.session.id, tasks=attempt.tasks, verdicts=verdicts, queue=self.queue)
+    def _finish(self, tasks: Sequence[Claimed], verdicts: Sequence[Verdict]) -> None:
+        tasks_finish(session_id=self.session.id, tasks=tasks, verdicts=verdicts, queue=self.queue)
 
-    def _put_back(self, schema_name: str, tasks: list[Claimed]) -> None:
+    def _put_back(self, tasks: list[Claimed]) -> None:
         verdicts = [Verdict(Outcome.RETRY, delay=backoff(task.attempts)) for task in tasks]
-        with schema_context(schema_name), transaction.atomic():
-            tasks_finish(session_id=self.session.id, tasks=tasks, verdicts=verdicts, queue=self.queue)
+        with transaction.atomic():
+            self._finish(tasks, verdicts)
+
+
+def _call(attempt: Attempt) -> None:
+    """Step 3, in a thread of its own and without a database."""
+    attempt.started = time.monotonic()
+    try:
+        attempt.result = effect_for(attempt.tasks[0].kind).call(attempt)
+    except ArriwaError as error:
+        attempt.error = error
+    except Exception as error:
+        logger.exception("calling for %s crashed", attempt.tasks[0].kind)
+        attempt.error = CallCrashed(f"{type(error).__name__} in our own code.")
+
+
+def _forget_plans(error: Exception) -> None:
+    """A prepared plan may no longer fit after a migration: the next statement gets a new connection."""
+    if isinstance(error, DatabaseError):
+        db.close()
+
+
+def _prepared(group: list[Claimed]) -> list[Attempt]:
+    """Attempts for tasks of one kind, made in their organization."""
+    with schema_context(group[0].schema_name):
+        return effect_for(group[0].kind).prepare(group)
 
 
 def _recorded(attempts: list[Attempt]) -> tuple[list[Claimed], list[Verdict]]:
-    """Records the answers, those of one kind together; tasks and their verdicts."""
-    by_kind: dict[str, list[Attempt]] = defaultdict(list)
+    """Records the answers, those of one organization and kind together; tasks and their verdicts.
+
+    Organizations follow each other by name, so that two drains lock their rows in one order.
+    """
+    groups: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
     for attempt in attempts:
-        by_kind[attempt.tasks[0].kind].append(attempt)
+        groups[attempt.tasks[0].schema_name, attempt.tasks[0].kind].append(attempt)
     tasks: list[Claimed] = []
     verdicts: list[Verdict] = []
-    for kind, group in by_kind.items():
+    for (schema_name, kind), group in sorted(groups.items()):
         effect = effect_for(kind)
-        if isinstance(effect, RecordsMany):
-            answers = effect.record_many(group)
-        else:
-            answers = [effect.record(attempt) for attempt in group]
+        with schema_context(schema_name):
+            if isinstance(effect, RecordsMany):
+                answers = effect.record_many(group)
+            else:
+                answers = [effect.record(attempt) for attempt in group]
         for attempt, given in zip(group, answers, strict=True):
             tasks += attempt.tasks
             verdicts += given

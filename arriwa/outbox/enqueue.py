@@ -13,6 +13,7 @@ from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from arriwa.common.schema import current_schema
+from arriwa.common.statements import Statement
 from arriwa.outbox import wakeup
 from arriwa.outbox.models import NO_CONNECTION, TaskState, Timer
 from arriwa.outbox.registry import effect_for
@@ -48,9 +49,7 @@ def task_enqueue(
         rate_keys=rate_keys,
         delay=delay,
     )
-    with db.cursor() as cursor:
-        cursor.execute(_INSERT, values)
-        row = cursor.fetchone()
+    row = _INSERT.row(*values)
     assert row is not None
     poke_at_commit(kind)
     return int(row[0])
@@ -61,8 +60,17 @@ TASK_COLUMNS = (
     "queue, kind, schema_name, subject, connection, lane, batch_key, rate_keys, state, available_at,"
     " created_at, attempts"
 )
-TASK_PLACES = ", ".join(["%s"] * 12)
-_INSERT = f"INSERT INTO public.outbox_outboxtask ({TASK_COLUMNS}) VALUES ({TASK_PLACES}) RETURNING id"
+TASK_PLACES = (
+    "%s::varchar, %s::varchar, %s::varchar, %s::uuid, %s::uuid, %s::varchar, %s::varchar, %s::jsonb,"
+    " %s::varchar, %s::timestamptz, %s::timestamptz, %s::int"
+)
+_INSERT = Statement(
+    f"INSERT INTO public.outbox_outboxtask ({TASK_COLUMNS}) VALUES ({TASK_PLACES}) RETURNING id"
+)
+_SET_TIMER = Statement(
+    "INSERT INTO public.outbox_timer (schema_name, kind, subject, turn, due_at) VALUES (%s, %s, %s, %s, %s)"
+    " ON CONFLICT (schema_name, kind, subject) DO UPDATE SET turn = excluded.turn, due_at = excluded.due_at"
+)
 
 
 def task_values(
@@ -100,12 +108,7 @@ def poke_at_commit(kind: str) -> None:
 
 def timer_set(*, kind: str, subject: UUID, turn: int, due_at: datetime) -> None:
     """Sets or replaces the timer of this kind for the subject. `due_at` is domain time."""
-    Timer.objects.update_or_create(
-        schema_name=current_schema(),
-        kind=kind,
-        subject=subject,
-        defaults={"turn": turn, "due_at": due_at},
-    )
+    _SET_TIMER.run(current_schema(), kind, subject, turn, due_at)
     transaction.on_commit(partial(wakeup.poke, wakeup.TIMERS))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import psycopg
 
@@ -16,14 +16,20 @@ from arriwa.outbox.lean import LeanConnection
 
 logger = logging.getLogger(__name__)
 
-CHANNEL = "arriwa"
 RECEIPTS = "receipts"
 TIMERS = "timers"
 INTERVAL = 0.005
-#: With `note(topic)` as its values, for whoever has a connection at hand.
-NOTIFY = b"SELECT pg_notify($1, $2)"
+#: With `note(topic)` as its value, for whoever has a connection at hand.
+NOTIFY = b"SELECT pg_notify($1, '')"
 
-_local: list[Callable[[str], None]] = []
+Listener = Callable[[str], None]
+#: Listeners of this process; None stands for all topics.
+_local: list[tuple[Listener, frozenset[str] | None]] = []
+
+
+def channel(topic: str) -> str:
+    """The topic's channel: who does not work on it is not woken."""
+    return f"arriwa_{topic}"
 
 
 class Throttle:
@@ -114,22 +120,25 @@ def poke(topic: str) -> None:
 
 
 def heard_here(topic: str) -> bool:
-    """Tells this process's own listeners; False when it has none, so that others must be told."""
-    for listener in _local:
-        listener(topic)
-    return bool(_local)
+    """Tells this process's own listeners; False when none wants the topic, so that others must be told."""
+    told = False
+    for listener, topics in _local:
+        if topics is None or topic in topics:
+            listener(topic)
+            told = True
+    return told
 
 
-def note(topic: str) -> tuple[bytes, bytes]:
-    """The values of NOTIFY."""
-    return CHANNEL.encode(), topic.encode()
+def note(topic: str) -> tuple[bytes]:
+    """The value of NOTIFY."""
+    return (channel(topic).encode(),)
 
 
-def listen_here(listener: Callable[[str], None]) -> None:
-    """This process works on topics itself: tell it directly and spare the NOTIFY."""
-    _local.append(listener)
+def listen_here(listener: Listener, topics: Iterable[str] | None = None) -> None:
+    """This process works on these topics (None: on all) itself: tell it directly and spare the NOTIFY."""
+    _local.append((listener, None if topics is None else frozenset(map(str, topics))))
 
 
-def stop_listening(listener: Callable[[str], None]) -> None:
-    """The inverse of `listen_here`."""
-    _local.remove(listener)
+def stop_listening(listener: Listener) -> None:
+    """The inverse of `listen_here`. Raises ValueError when it does not listen."""
+    _local.remove(next((entry for entry in _local if entry[0] == listener), (listener, None)))

@@ -89,6 +89,11 @@ TEMPLATES = [
 
 DATABASE_URL_DEFAULT = "postgres://arriwa@127.0.0.1:5432/arriwa"
 DATABASES: dict[str, dict[str, Any]] = {"default": env.database("DATABASE_URL", DATABASE_URL_DEFAULT)}
+# Prepared statements are planned once: with their values in view the server would plan most of them anew
+# each time, since it cannot tell how short our arrays are.
+DATABASES["default"]["OPTIONS"]["options"] = " ".join(
+    [DATABASES["default"]["OPTIONS"].get("options", ""), "-c plan_cache_mode=force_generic_plan"]
+).strip()
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 #: web | relay | worker | beat | "": only web answers many at once and wants a pool.
 PROCESS = env.text("ARRIWA_PROCESS")
@@ -181,6 +186,8 @@ if CELERY_BROKER_URL.startswith("pgmq:"):
         "visibility_timeout": 120,
         "pool_size": 4,
     }
+#: How far a worker steps back for web and relay on the same machine, as nice(1) counts: 0 to 19.
+WORKER_NICE = env.number("ARRIWA_WORKER_NICE", 19)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "events"

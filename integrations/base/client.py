@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,11 +64,13 @@ def exchange(
         if was_never_sent(error):
             raise Unreachable(f"No connection to the platform ({kind}).") from error
         raise OutcomeUnknown(f"The request was sent and no answer came ({kind}).") from error
+    text = response.text
     try:
-        body = response.json() if response.content else None
+        # Without an encoding in its headers a JSON body tells its own.
+        body = (json.loads(text) if response.encoding else response.json()) if text else None
     except ValueError:
         body = None
-    return Reply(response.status_code, body, response.text, response.headers)
+    return Reply(response.status_code, body, text, response.headers)
 
 
 def retry_after(headers: Mapping[str, str], default: float) -> float:

@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import connection as db
-from psycopg.types.json import Jsonb
-
 from arriwa.common import clock, ids
 from arriwa.common.schema import current_schema
+from arriwa.common.statements import Statement, row_columns, row_insert_once, row_values
 from arriwa.outbox.enqueue import TASK_COLUMNS, TASK_PLACES, poke_at_commit, task_values
 from integrations.models import Connection, Delivery
 from subscribers.models import Conversation
@@ -66,7 +64,7 @@ def delivery_create(**delivery: Any) -> Delivery | None:
     Takes what `_delivery` takes. Runs inside the transaction of the fact.
     """
     made = _delivery(**delivery)
-    return made if _insert(made, None) else None
+    return made if row_insert_once(made) else None
 
 
 def _delivery(
@@ -104,30 +102,12 @@ def _delivery(
     )
 
 
-_COLUMNS = (
-    "id", "connection_id", "platform", "kind", "action", "target", "business_key", "fact",
-    "conversation_id", "state", "amount_minor", "currency", "data", "attempts", "external_id", "proof",
-    "error_code", "error_text", "created_at",
-)  # fmt: skip
-
-
-def _insert(delivery: Delivery, task: list[Any] | None) -> bool:
-    """One statement for the row and its task; tells whether the row is new."""
-    values = [getattr(delivery, name) for name in _COLUMNS]
-    values = [Jsonb(value) if isinstance(value, dict) else value for value in values]
-    table = f"{db.ops.quote_name(current_schema())}.integrations_delivery"
-    statement = (
-        f"INSERT INTO {table} ({', '.join(_COLUMNS)})"
-        f" VALUES ({', '.join(['%s'] * len(_COLUMNS))}) ON CONFLICT (id) DO NOTHING"
-    )
-    if task is not None:
-        statement = (
-            f"WITH made AS ({statement} RETURNING id)"
-            f" INSERT INTO public.outbox_outboxtask ({TASK_COLUMNS}) SELECT {TASK_PLACES} FROM made"
-        )
-    with db.cursor() as cursor:
-        cursor.execute(statement, values + (task or []))
-        return bool(cursor.rowcount)
+#: A row and its task, both or neither.
+_ENQUEUE = Statement(
+    f"WITH made AS (INSERT INTO {{schema}}.integrations_delivery ({', '.join(row_columns(Delivery))})"
+    f" VALUES ({', '.join(['%s'] * len(row_columns(Delivery)))}) ON CONFLICT (id) DO NOTHING RETURNING id)"
+    f" INSERT INTO public.outbox_outboxtask ({TASK_COLUMNS}) SELECT {TASK_PLACES} FROM made"
+)
 
 
 def delivery_enqueue(
@@ -154,7 +134,7 @@ def delivery_enqueue(
         batch_key=batch_key,
         rate_keys=rate_keys,
     )
-    if not _insert(made, task):
+    if not _ENQUEUE.run(*row_values(made), *task):
         return None
     poke_at_commit(made.kind)
     return made

@@ -8,16 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import connection as db
-from psycopg.types.json import Jsonb
-
 from arriwa.common import clock, sealing
 from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.common.redaction import redact, redact_text
-from arriwa.common.schema import current_schema
 from arriwa.outbox.enqueue import task_enqueue
 from arriwa.outbox.finish import backoff
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, connection_key
+from integrations.base.delivery_rows import deliveries_confirmed, deliveries_read, deliveries_started
 from integrations.base.errors import Throttled, WaitScope
 from integrations.models import Connection, Delivery
 from tenants.context import current_organization_id
@@ -73,6 +70,12 @@ class DeliveryEffect:
         """Facts for `build`, read for all deliveries at once; keyed by delivery id."""
         return {}
 
+    def read(self, ids: list[UUID]) -> tuple[dict[UUID, Delivery], dict[UUID, Any]]:
+        """Deliveries with their connections, and the facts of those that are still to be told, by id."""
+        rows = deliveries_read(ids)
+        open_rows = [row for row in rows.values() if row.state in _OPEN]
+        return rows, self.load(open_rows) if open_rows else {}
+
     def settings(self, connection: Connection) -> Any:
         """The connection's settings with opened secrets. Raises ConfigurationError."""
         raise TypeError(f"{type(self).__name__} gives no settings.")
@@ -84,6 +87,10 @@ class DeliveryEffect:
     def deliver(self, job: Job) -> Proof:
         """The platform call, without a database. Raises ArriwaError."""
         raise TypeError(f"{type(self).__name__} delivers nothing.")
+
+    def write_proofs(self, jobs: Sequence[Job]) -> None:
+        """Writes confirmed deliveries; an effect may write with them what always goes along."""
+        deliveries_confirmed([job.delivery for job in jobs])
 
     def confirmed(self, job: Job) -> None:
         """Follow-ups of a proof, in the recording transaction."""
@@ -128,14 +135,7 @@ class DeliveryEffect:
 
     def prepare(self, tasks: list[Claimed]) -> list[Attempt]:
         """Loads, checks, freezes and marks as started; settled tasks get their verdict at once."""
-        rows = {
-            delivery.id: delivery
-            for delivery in Delivery.objects.select_related("connection").filter(
-                id__in=[task.subject for task in tasks]
-            )
-        }
-        open_rows = [row for row in rows.values() if row.state in _OPEN]
-        facts = self.load(open_rows) if open_rows else {}
+        rows, facts = self.read([task.subject for task in tasks])
         attempts, jobs = [], []
         for task in tasks:
             delivery = rows.get(task.subject)
@@ -195,15 +195,7 @@ class DeliveryEffect:
             delivery.state = Delivery.State.STARTED
             delivery.started_at = delivery.started_at or now
             delivery.attempts += 1
-        columns: list[Any] = [
-            [delivery.id for delivery in deliveries],
-            [delivery.started_at for delivery in deliveries],
-            [delivery.attempts for delivery in deliveries],
-            [delivery.request_sealed for delivery in deliveries],
-            [Jsonb(delivery.data) for delivery in deliveries],
-        ]
-        with db.cursor() as cursor:
-            cursor.execute(_STARTED.format(schema=db.ops.quote_name(current_schema())), columns)
+        deliveries_started(deliveries)
 
     # --- step 3 ---------------------------------------------------------------------------------
 
@@ -249,14 +241,7 @@ class DeliveryEffect:
             delivery.proof = redact(job.proof.facts)
             delivery.finished_at = now
             delivery.error_code = delivery.error_text = ""
-        columns: list[Any] = [
-            [job.delivery.id for job in jobs],
-            [job.delivery.external_id for job in jobs],
-            [Jsonb(job.delivery.proof) for job in jobs],
-            [now] * len(jobs),
-        ]
-        with db.cursor() as cursor:
-            cursor.execute(_CONFIRMED.format(schema=db.ops.quote_name(current_schema())), columns)
+        self.write_proofs(jobs)
         for connection in {job.delivery.connection_id: job.delivery.connection for job in jobs}.values():
             connection_succeeded(connection)
         self.confirmed_many(jobs)
@@ -294,21 +279,6 @@ class DeliveryEffect:
 
 
 _OPEN = (Delivery.State.PENDING, Delivery.State.STARTED)
-# Arrays and not the ORM's bulk_update, whose CASE for each field costs more than the rest of the step.
-_STARTED = """
-UPDATE {schema}.integrations_delivery d SET state = 'started', started_at = v.started_at,
-    attempts = v.attempts, request_sealed = v.request_sealed, data = v.data
-FROM unnest(%s::uuid[], %s::timestamptz[], %s::int[], %s::bytea[], %s::jsonb[])
-    AS v (id, started_at, attempts, request_sealed, data)
-WHERE d.id = v.id
-"""
-_CONFIRMED = """
-UPDATE {schema}.integrations_delivery d SET state = 'confirmed', external_id = v.external_id,
-    proof = v.proof, finished_at = v.finished_at, error_code = '', error_text = ''
-FROM unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::timestamptz[])
-    AS v (id, external_id, proof, finished_at)
-WHERE d.id = v.id
-"""
 _RESULT = ["state", "external_id", "proof", "finished_at", "error_code", "error_text"]
 #: Seconds between two writes of a connection's last success: the row is hot.
 SUCCESS_INTERVAL = 60.0

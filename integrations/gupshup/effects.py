@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings as django_settings
-from django.db import connection as db
 
 from arriwa.common import clock
-from arriwa.common.schema import current_schema
 from arriwa.outbox.enqueue import timer_set
 from arriwa.outbox.registry import Claimed, Outcome, Verdict, register_effect, register_rate, register_timer
 from integrations.base.effects import DONE, DeliveryEffect, Job, Proof, Skip
 from integrations.base.errors import ConfigurationError
+from integrations.base.opened import settings_opened
 from integrations.base.urls import platform_url
 from integrations.gupshup.client import GupshupClient
 from integrations.gupshup.config import GupshupSettings
 from integrations.gupshup.kinds import DOUBT_TIMER, MESSAGE
 from integrations.gupshup.payloads import message_body
+from integrations.gupshup.sends import sends_accepted, sends_read
 from integrations.gupshup.status_matching import deliveries_awaited, statuses_match
 from integrations.models import Connection, Delivery
 from subscribers.models import Message
@@ -32,14 +33,6 @@ from subscribers.services.identity import person_open
 register_rate("gupshup:pair", per_second=1 / 6, burst=45)
 register_rate("gupshup:app", per_second=django_settings.GUPSHUP_RATE, burst=django_settings.GUPSHUP_RATE)
 
-_ACCEPTED = """
-UPDATE {schema}.subscribers_message m SET gs_id = v.gs_id, template = v.template,
-    accepted_at = v.accepted_at
-FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[])
-    AS v (id, gs_id, template, accepted_at)
-WHERE m.id = v.id
-"""
-
 
 class MessageEffect(DeliveryEffect):
     """One message to one person. Gupshup knows no idempotency key: a send in doubt is never repeated."""
@@ -49,19 +42,13 @@ class MessageEffect(DeliveryEffect):
     idempotent = False
     max_attempts = 12
 
-    def load(self, deliveries: list[Delivery]) -> dict[UUID, Any]:
-        """Messages with conversation and subscriber, by delivery."""
-        messages = {
-            message.id: message
-            for message in Message.objects.select_related("conversation__subscriber").filter(
-                id__in=[delivery.fact for delivery in deliveries]
-            )
-        }
-        return {delivery.id: messages.get(delivery.fact) for delivery in deliveries}
+    def read(self, ids: list[UUID]) -> tuple[dict[UUID, Delivery], dict[UUID, Any]]:
+        """Deliveries and their messages with conversation and subscriber, by one statement."""
+        return sends_read(ids)
 
     def settings(self, connection: Connection) -> GupshupSettings:
         """The app and its token. Raises ConfigurationError."""
-        return GupshupSettings.from_connection(connection.config, connection.secrets())
+        return settings_opened(GupshupSettings.from_connection, connection)
 
     def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
         """The message or its template in v3 (R3). Raises Skip when neither may go, ConfigurationError."""
@@ -77,20 +64,15 @@ class MessageEffect(DeliveryEffect):
 
     def deliver(self, job: Job) -> Proof:
         """Sends once. Raises the errors of `GupshupClient.send_message`."""
-        client = GupshupClient(base_url=platform_url("gupshup"), settings=job.settings)
-        sent = client.send_message(job.request)
+        sent = _client(platform_url("gupshup"), job.settings).send_message(job.request)
         return Proof(sent.gs_id, {"message_id": sent.gs_id, "status": sent.status})
 
+    def write_proofs(self, jobs: Sequence[Job]) -> None:
+        """With the proofs Gupshup's ids go to the messages; their conversations are locked."""
+        sends_accepted([job.delivery for job in jobs])
+
     def confirmed_many(self, jobs: Sequence[Job]) -> None:
-        """Notes Gupshup's ids on the messages and applies statuses that came before."""
-        columns: list[Any] = [
-            [job.delivery.fact for job in jobs],
-            [job.proof.external_id if job.proof else "" for job in jobs],
-            [job.delivery.data.get("template", "") for job in jobs],
-            [clock.now()] * len(jobs),
-        ]
-        with db.cursor() as cursor:
-            cursor.execute(_ACCEPTED.format(schema=db.ops.quote_name(current_schema())), columns)
+        """Applies statuses that came before their message's id was known."""
         for delivery in deliveries_awaited([job.delivery for job in jobs]):
             statuses_match(delivery)
 
@@ -107,6 +89,11 @@ class MessageEffect(DeliveryEffect):
     def held(self, delivery: Delivery) -> Verdict:
         """Waits until the connection is resumed."""
         return Verdict(Outcome.HOLD)
+
+
+@lru_cache(maxsize=1024)
+def _client(base_url: str, settings: GupshupSettings) -> GupshupClient:
+    return GupshupClient(base_url=base_url, settings=settings)
 
 
 def doubt_begin(delivery: Delivery) -> None:

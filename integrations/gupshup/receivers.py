@@ -16,7 +16,6 @@ from subscribers.click_id import judge_click_id
 from subscribers.inbound import Inbound, MessageReceived, MessageStatusChanged
 from subscribers.models import Conversation, Message
 from subscribers.services.inbound import message_receive, statuses_note
-from tenants.workspaces.models import Workspace
 
 PLATFORM = "gupshup"
 
@@ -47,7 +46,7 @@ def take_in(origin: Origin, event: Inbound) -> None:
         referral = event.referral
         others = [value for value in (event.phone, event.external_id) if value]
         message_receive(
-            workspace=Workspace.objects.get(id=origin.workspace),
+            workspace=origin.workspace,
             channel=origin.connection,
             event=event,
             click_id=judge_click_id(referral, other_ids=others),
@@ -56,11 +55,14 @@ def take_in(origin: Origin, event: Inbound) -> None:
         status_take_in(origin.connection, event)
 
 
+_PLAIN = ("enqueued", "sent", "delivered", "read")
+
+
 class _Statuses:
-    """Sent, delivered and read change nothing but a message's times."""
+    """These change nothing but a message's times and ids."""
 
     def fits(self, item: Inbound) -> bool:
-        return isinstance(item, MessageStatusChanged) and item.status in ("sent", "delivered", "read")
+        return isinstance(item, MessageStatusChanged) and item.status in _PLAIN
 
     def take_in(self, offered: Sequence[tuple[Origin, Inbound]]) -> list[bool]:
         events = [event for _, event in offered if isinstance(event, MessageStatusChanged)]

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from arriwa.common import clock
+from arriwa.common.statements import Statement, array, row_read, selection
 from arriwa.outbox.enqueue import timer_cancel
 from integrations.gupshup.kinds import DOUBT_TIMER, MESSAGE
 from integrations.models import Delivery, OrphanStatus
@@ -19,6 +20,15 @@ from subscribers.models import AliasKind, Conversation, Message, SubscriberAlias
 from subscribers.services.conversation import conversation_lock
 from subscribers.services.identity import phone_hash
 from subscribers.services.inbound import MOVING_PURPOSES, status_apply
+
+# Scalar subqueries and not EXISTS, which may be planned as a hash of the whole table.
+_AWAITED = Statement("""
+SELECT v.id FROM unnest(%s::uuid[], %s::text[], %s::uuid[]) AS v (id, gs_id, conversation)
+WHERE (SELECT true FROM {schema}.integrations_orphanstatus o WHERE o.gs_id = v.gs_id LIMIT 1)
+   OR (SELECT true FROM {schema}.integrations_delivery d
+       WHERE d.conversation_id = v.conversation AND d.kind = %s AND d.state = 'started'
+         AND (d.data -> 'doubt') = 'true'::jsonb LIMIT 1)
+""")
 
 
 def status_take_in(connection: UUID, event: MessageStatusChanged) -> None:
@@ -71,28 +81,38 @@ def statuses_match(delivery: Delivery) -> None:
 
 
 def deliveries_awaited(deliveries: Sequence[Delivery]) -> list[Delivery]:
-    """Those of recorded sends for which `statuses_match` has something to do, by three statements.
+    """Those of recorded sends for which `statuses_match` has something to do, by one statement.
 
-    Locks their conversations: a status that is being taken in is kept by then, or finds its message.
+    Their conversations are locked before (`sends_accepted`): a status that is being taken in is kept by
+    then, or finds its message.
     """
-    conversations = {d.conversation_id for d in deliveries if d.conversation_id is not None}
-    list(Conversation.objects.select_for_update().filter(id__in=conversations).order_by("id").only("id"))
-    gs_ids = [d.external_id for d in deliveries]
-    waiting = set(OrphanStatus.objects.filter(gs_id__in=gs_ids).values_list("gs_id", flat=True))
-    doubts = Delivery.objects.filter(
-        conversation__in=conversations, kind=MESSAGE, state=Delivery.State.STARTED, data__doubt=True
+    rows = _AWAITED.rows(
+        array(delivery.id for delivery in deliveries),
+        array(delivery.external_id for delivery in deliveries),
+        array(delivery.conversation_id for delivery in deliveries),
+        MESSAGE,
     )
-    doubtful = set(doubts.values_list("conversation_id", flat=True))
-    return [d for d in deliveries if d.external_id in waiting or d.conversation_id in doubtful]
+    awaited = {number for (number,) in rows}
+    return [delivery for delivery in deliveries if delivery.id in awaited]
+
+
+#: What statuses change or are found by.
+_STATUS_FIELDS = (
+    "id", "external_id", "gs_id", "pricing", "sent_at", "delivered_at", "read_at", "failed_at",
+)  # fmt: skip
+_OF_STATUSES = Statement(
+    f"SELECT {selection(Message, 'm', *_STATUS_FIELDS)} FROM {{schema}}.subscribers_message m"
+    " WHERE (m.gs_id = ANY(%s::text[]) OR m.external_id = ANY(%s::text[])) AND m.direction = %s"
+    " AND m.purpose <> ALL(%s::text[]) ORDER BY m.id FOR UPDATE"
+)
 
 
 def messages_of_statuses(events: Sequence[MessageStatusChanged]) -> list[Message | None]:
     """Each event's message, locked; None for one that is unknown or whose arrival moves its conversation."""
     gs_ids = [event.gs_id for event in events if event.gs_id]
     wamids = [event.external_id for event in events if event.external_id]
-    named = Q(gs_id__in=gs_ids) | Q(external_id__in=wamids)
-    messages = Message.objects.select_for_update().filter(named, direction=Message.Direction.OUT)
-    found = list(messages.exclude(purpose__in=MOVING_PURPOSES).order_by("id"))
+    rows = _OF_STATUSES.rows(gs_ids, wamids, Message.Direction.OUT.value, list(MOVING_PURPOSES))
+    found = [row_read(Message, row, *_STATUS_FIELDS) for row in rows]
     by_gs_id = {message.gs_id: message for message in found if message.gs_id}
     by_wamid = {message.external_id: message for message in found if message.external_id}
     return [by_gs_id.get(event.gs_id) or by_wamid.get(event.external_id) for event in events]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.dispatch import receiver
+from psycopg.types.json import Jsonb
 
-from arriwa.outbox.enqueue import task_enqueue
+from arriwa.common.statements import Statement, row_insert, row_read, selection
+from arriwa.outbox.enqueue import TASK_COLUMNS, TASK_PLACES, poke_at_commit, task_enqueue, task_values
 from integrations.base.deliveries import connection_for
 from integrations.kommo.effects import KIND, lane_of, rate_keys_of
 from integrations.models import DealMirror
@@ -23,23 +25,40 @@ def deal_changed(sender: Any, conversation: Conversation, update: UpdateDeal, **
     connection = connection_for(conversation, PLATFORM)
     if connection is None:
         return
-    mirror, created = DealMirror.objects.get_or_create(
-        conversation=conversation, defaults={"connection": connection}
+    row = _MIRROR.row(conversation.id)
+    mirror = (
+        row_read(DealMirror, row) if row else DealMirror(conversation=conversation, connection=connection)
     )
     changed = {name: value for name, value in wishes(update).items() if mirror.desired.get(name) != value}
-    if not changed and not created:
+    if row and not changed:
         return
     for name, value in changed.items():
         mirror.desired[name] = value
         mirror.versions[name] = mirror.versions.get(name, 0) + 1
-    mirror.save(update_fields=["desired", "versions"])
-    task_enqueue(
-        kind=KIND,
-        subject=mirror.id,
-        connection=connection.id,
-        lane=lane_of(mirror),
-        rate_keys=rate_keys_of(connection),
-    )
+    poke: dict[str, Any] = {
+        "kind": KIND,
+        "subject": mirror.id,
+        "connection": connection.id,
+        "lane": lane_of(mirror),
+        "rate_keys": rate_keys_of(connection),
+    }
+    if row:
+        _WISH.run(Jsonb(mirror.desired), Jsonb(mirror.versions), mirror.id, *task_values(**poke))
+        poke_at_commit(KIND)
+    else:
+        row_insert(mirror)
+        task_enqueue(**poke)
+
+
+_MIRROR = Statement(
+    f"SELECT {selection(DealMirror, 'm')} FROM {{schema}}.integrations_dealmirror m"
+    " WHERE m.conversation_id = %s"
+)
+# Only what is desired: the effect confirms meanwhile.
+_WISH = Statement(
+    "WITH wished AS (UPDATE {schema}.integrations_dealmirror SET desired = %s, versions = %s WHERE id = %s"
+    f" RETURNING id) INSERT INTO public.outbox_outboxtask ({TASK_COLUMNS}) SELECT {TASK_PLACES} FROM wished"
+)
 
 
 def wishes(update: UpdateDeal) -> dict[str, Any]:

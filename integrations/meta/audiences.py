@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection as db
 from django.db.models import F
 
 from arriwa.common import clock, ids
 from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.common.redaction import redact_text
-from arriwa.common.schema import current_schema
-from arriwa.outbox.enqueue import task_enqueue
+from arriwa.common.statements import Statement
+from arriwa.outbox.enqueue import TASK_COLUMNS, TASK_PLACES, poke_at_commit, task_enqueue, task_values
 from arriwa.outbox.finish import backoff
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, register_effect
 from integrations.base.effects import DONE, after_transient, connection_pause, connection_succeeded
@@ -23,6 +22,7 @@ from integrations.meta.audiences_client import AudiencesClient, SessionCounts
 from integrations.meta.config import MetaSettings
 from integrations.meta.payloads import AudienceRow, audience_row
 from integrations.models import Audience, AudienceMembership, Connection, Delivery
+from subscribers.models import Conversation
 from subscribers.services.identity import person_open
 from tenants.context import current_organization_id
 
@@ -209,39 +209,43 @@ def _session_id(delivery_id: UUID) -> int:
 
 def audience_poke(audience: Audience, connection: Connection) -> None:
     """Asks for a look at the audience (design, decision 7); plain and never unique."""
-    task_enqueue(
-        kind=KIND,
-        subject=audience.id,
-        connection=connection.id,
-        batch_key=f"audience:{audience.id}",
-        rate_keys=(f"meta:account:{connection.account}",),
-    )
+    task_enqueue(kind=KIND, subject=audience.id, connection=connection.id, **_poke(audience.id, connection))
 
 
-def membership_set(*, audience: Audience, conversation: Any, member: bool) -> bool:
-    """Sets what is desired and raises the version; False when the platform need not hear of it
-    (design, decision 7)."""
-    table = f"{db.ops.quote_name(current_schema())}.integrations_audiencemembership"
-    values = (uuid4(), audience.id, conversation.subscriber_id, conversation.id, member)
-    with db.cursor() as cursor:
-        cursor.execute(_SET_MEMBER.format(table=table), values)
-        # A row that is new and not wanted tells the platform nothing.
-        return bool(cursor.rowcount) and (member or not _is_new(cursor.fetchone()))
+def _poke(audience: UUID, connection: Connection) -> dict[str, Any]:
+    return {"batch_key": f"audience:{audience}", "rate_keys": (f"meta:account:{connection.account}",)}
 
 
-_SET_MEMBER = """
-INSERT INTO {table} AS m (id, audience_id, subscriber_id, conversation_id, desired, version, confirmed,
-    confirmed_version)
-VALUES (%s, %s, %s, %s, %s, 1, false, 0)
-ON CONFLICT (audience_id, subscriber_id) DO UPDATE SET desired = excluded.desired,
-    version = m.version + 1, conversation_id = excluded.conversation_id
-WHERE m.desired <> excluded.desired
-RETURNING version
+def membership_set(
+    *, audience: UUID, connection: Connection, conversation: Conversation, member: bool
+) -> bool:
+    """Sets what is desired, raises the version and pokes (design, decision 7), in one statement.
+
+    False when nothing changed that the platform need hear of; then there is no poke.
+    """
+    task = task_values(kind=KIND, subject=audience, connection=connection.id, **_poke(audience, connection))
+    values = (uuid4(), audience, conversation.subscriber_id, conversation.id, member)
+    if not _SET_MEMBER.run(*values, *task):
+        return False
+    poke_at_commit(KIND)
+    return True
+
+
+# A row that is new and not wanted tells the platform nothing.
+_SET_MEMBER = Statement(
+    f"""
+WITH changed AS (
+    INSERT INTO {{schema}}.integrations_audiencemembership AS m (id, audience_id, subscriber_id,
+        conversation_id, desired, version, confirmed, confirmed_version)
+    VALUES (%s, %s, %s, %s, %s, 1, false, 0)
+    ON CONFLICT (audience_id, subscriber_id) DO UPDATE SET desired = excluded.desired,
+        version = m.version + 1, conversation_id = excluded.conversation_id
+    WHERE m.desired <> excluded.desired
+    RETURNING desired, version)
+INSERT INTO public.outbox_outboxtask ({TASK_COLUMNS}) SELECT {TASK_PLACES} FROM changed
+WHERE desired OR version > 1
 """
-
-
-def _is_new(row: Any) -> bool:
-    return bool(row[0] == 1)
+)
 
 
 register_effect(AudienceEffect())

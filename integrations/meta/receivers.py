@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
+from django.db import transaction
 from django.dispatch import receiver
 
+from arriwa.common.statements import Statement
 from integrations.base.deliveries import connection_for, delivery_enqueue
 from integrations.meta import audiences
 from integrations.meta.effects import AD, EVENT
 from integrations.meta.payloads import destinations
-from integrations.models import Audience, Connection
+from integrations.models import Audience
 from subscribers import signals
 from subscribers.models import Conversation, JourneyEvent, Touchpoint
 from subscribers.playbook.document import Playbook
@@ -18,6 +21,10 @@ from subscribers.playbook.document import Playbook
 PLATFORM = "meta"
 _TARGETS = {"messaging": "dataset_id", "good_pixel": "good_pixel_id", "noise_pixel": "noise_pixel_id"}
 _SENDABLE = ("plausible", "suspicious", "accepted")
+_CLICK = Statement(
+    "SELECT id, click_id FROM {schema}.subscribers_touchpoint WHERE conversation_id = %s"
+    " AND click_id_state = ANY(%s::text[]) AND click_id <> '' ORDER BY occurred_at DESC LIMIT 1"
+)
 
 
 @receiver(signals.journey_event_recorded)
@@ -28,12 +35,7 @@ def journey_event_recorded(
     connection = connection_for(conversation, PLATFORM)
     if connection is None:
         return
-    click = (
-        Touchpoint.objects.filter(conversation=conversation, click_id_state__in=_SENDABLE)
-        .exclude(click_id="")
-        .order_by("-occurred_at")
-        .first()
-    )
+    click = _CLICK.row(conversation.id, list(_SENDABLE))
     for role, name in destinations(event.kind, playbook.event_map, click is not None):
         target = str(connection.config.get(_TARGETS[role]) or "")
         if not target:
@@ -41,8 +43,8 @@ def journey_event_recorded(
         data = {"role": role}
         if role == "messaging" and click is not None:
             data |= {
-                "click_id": click.click_id,
-                "touchpoint": str(click.id),
+                "click_id": click[1],
+                "touchpoint": str(click[0]),
                 "waba_id": str(connection.config.get("waba_id", "")),
             }
         delivery_enqueue(
@@ -69,15 +71,29 @@ def segment_changed(
     connection = connection_for(conversation, PLATFORM)
     if connection is None:
         return
-    mirror = _audience(connection, audience)
-    if not audiences.membership_set(audience=mirror, conversation=conversation, member=member):
-        return
-    audiences.audience_poke(mirror, connection)
+    audiences.membership_set(
+        audience=_audience(connection.id, audience),
+        connection=connection,
+        conversation=conversation,
+        member=member,
+    )
 
 
-def _audience(connection: Connection, name: str) -> Audience:
-    found = Audience.objects.filter(connection=connection, name=name).first()
-    return found or Audience.objects.get_or_create(connection=connection, name=name)[0]
+_AUDIENCE = Statement("SELECT id FROM {schema}.integrations_audience WHERE connection_id = %s AND name = %s")
+#: An audience is never deleted and never gets another id. By connection, whose id no other tenant has.
+_audiences: dict[tuple[UUID, str], UUID] = {}
+
+
+def _audience(connection: UUID, name: str) -> UUID:
+    found = _audiences.get((connection, name))
+    if found is not None:
+        return found
+    row = _AUDIENCE.row(connection, name)
+    if row is None:
+        return Audience.objects.get_or_create(connection_id=connection, name=name)[0].id
+    # It may be this very transaction's, which may be undone.
+    transaction.on_commit(lambda: _audiences.setdefault((connection, name), row[0]))
+    return UUID(str(row[0]))
 
 
 @receiver(signals.touchpoint_recorded)

@@ -7,24 +7,30 @@ once. What cannot be served becomes a dead receipt in the tenant's schema, never
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Protocol
 from uuid import UUID
 
 from django.db import DataError, OperationalError, transaction
-from django.db import connection as db
 from django_tenants.utils import schema_context
 
 from arriwa.common import sealing
 from arriwa.common.errors import ArriwaError
-from arriwa.common.schema import current_schema
+from arriwa.common.statements import Statement, row_insert
 from arriwa.outbox.enqueue import real_now
-from arriwa.outbox.finish import backoff
 from integrations.base.hooks import BrokenItem, UnparsableHook
 from integrations.models import DeadReceipt
 from integrations.receipts.models import Receipt
+from integrations.receipts.queue import (
+    receipt_advance,
+    receipt_again,
+    receipt_put_off,
+    receipts_due,
+    receipts_leave,
+)
 from integrations.receipts.receiver import hook_handler
 from subscribers.inbound import HookIgnored, Inbound
 from tenants.context import organization_id_of
@@ -75,7 +81,9 @@ class TakesTogether(Protocol):
 
 _together: dict[str, TakesTogether] = {}
 #: Receipts looked at in one go.
-WINDOW = 16
+WINDOW = 32
+#: A message has four statuses; enough to see that there is more.
+GLANCE = 6
 
 
 def register_together(platform: str, way: TakesTogether) -> None:
@@ -88,43 +96,89 @@ def drain_receipts(*, limit: int = 1000, patience: float = 0.0) -> int:
 
     Small facts may wait `patience` seconds for others of their kind.
     """
-    served = 0
-    while served < limit:
-        count = _serve_some(patience)
-        if not count:
-            break
+    served, more = 0, True
+    while more and served < limit:
+        count, more = _serve_some(patience)
         served += count
     return served
 
 
-def _serve_some(patience: float) -> int:
-    """Serves the oldest receipt that is no small fact, or small facts of one organization together."""
+class _Waiting(threading.local):
+    """Small facts that this thread has seen and lets wait for others: they are not read at each look."""
+
+    ids: tuple[int, ...] = ()
+    since = datetime.min.replace(tzinfo=UTC)
+
+
+_waiting = _Waiting()
+
+
+def _serve_some(patience: float) -> tuple[int, bool]:
+    """Serves the oldest receipt that is no small fact, or small facts of one organization together.
+
+    Returns how many items were served, and whether another look may find more.
+    """
+    head, alone = None, False
     try:
         with transaction.atomic():
-            receipts = _due(WINDOW)
+            receipts = _look(patience)
             if not receipts:
-                return 0
+                return 0, False
             items = [_small_fact(receipt) for receipt in receipts]
-            if None in items:
-                _serve(receipts[items.index(None)])
-                return 1
-            waited = (real_now() - receipts[0].available_at).total_seconds()
-            if len(receipts) < WINDOW and 0 <= waited < patience:
-                return 0
-            served = _serve_together(list(zip(receipts, items, strict=True)))
-            if not served:
-                _serve(receipts[0])
-            return served or 1
+            alone = None in items
+            head = receipts[items.index(None) if alone else 0]
+            if not alone:
+                served = _serve_together(list(zip(receipts, items, strict=True)))
+                if served:
+                    return served, len(receipts) > served
+                alone = True
+            return 1, _serve(head) or len(receipts) > 1
     except OperationalError:
         raise
-    except Exception:
-        # Any fault of the group: alone, the one that has it is found and put off.
+    except Exception as error:
+        # Any fault: what was begun is undone, and the queue goes on.
+        if head is None:
+            raise
+        if alone:
+            return _after_failure(head, error)
         logger.exception("receipts could not be served together; the oldest goes alone")
-    with transaction.atomic():
-        oldest = _due(1)
-        for receipt in oldest:
-            _serve(receipt)
-        return len(oldest)
+    return _serve_alone(head)
+
+
+def _look(patience: float) -> list[Receipt]:
+    """What is to be served now, locked; [] when there is nothing, or only facts that may still wait."""
+    now = real_now()
+    but = _waiting.ids if (now - _waiting.since).total_seconds() < patience else ()
+    # Almost always somebody's words come first; then nothing behind them need be read.
+    receipts = receipts_due(GLANCE, but=but)
+    if not receipts or _small_fact(receipts[0]) is None:
+        return receipts
+    if len(receipts) == GLANCE:
+        receipts = receipts_due(WINDOW, but=but)
+    small = all(_small_fact(receipt) is not None for receipt in receipts)
+    if not small or not patience:
+        return receipts
+    if not but:
+        _waiting.since = receipts[0].available_at if receipts else now
+    _waiting.ids = (*but, *(receipt.id for receipt in receipts))
+    if len(_waiting.ids) < WINDOW and 0 <= (now - _waiting.since).total_seconds() < patience:
+        return []
+    _waiting.ids = ()
+    return receipts_due(WINDOW) if but else receipts
+
+
+def _serve_alone(receipt: Receipt) -> tuple[int, bool]:
+    try:
+        with transaction.atomic():
+            mine = receipt_again(receipt)
+            if mine is not None:
+                _serve(mine)
+    except OperationalError:
+        raise
+    except Exception as error:
+        # Any fault: see `_after_failure`.
+        return _after_failure(receipt, error)
+    return 1, True
 
 
 def _serve_together(pairs: Sequence[tuple[Receipt, Inbound | None]]) -> int:
@@ -138,8 +192,7 @@ def _serve_together(pairs: Sequence[tuple[Receipt, Inbound | None]]) -> int:
         taken = _together[head.platform].take_in([(_origin(receipt), item) for receipt, item in group])
     done = [receipt.id for (receipt, _), yes in zip(group, taken, strict=True) if yes]
     if done:
-        with db.cursor() as cursor:
-            cursor.execute("DELETE FROM public.receipts_receipt WHERE id = ANY(%s)", (done,))
+        receipts_leave(done)
     return len(done)
 
 
@@ -173,35 +226,62 @@ def _read_small(receipt: Receipt, way: TakesTogether) -> Inbound | None:
     return item if item is not None and not isinstance(item, BrokenItem) and way.fits(item) else None
 
 
-_NEXT = """
-SELECT id, uid, platform, schema_name, workspace_uuid, connection_uuid, received_at, attempts, done,
-       body_sealed, available_at
-FROM public.receipts_receipt WHERE available_at <= %s ORDER BY id FOR UPDATE SKIP LOCKED LIMIT %s
-"""
+def _serve(receipt: Receipt) -> bool:
+    """Serves the receipt's next item; tells whether more of its items wait."""
+    with schema_context(receipt.schema_name):
+        origin = _origin(receipt)
+        items = _items(receipt, _opened(receipt, origin))
+        if receipt.done < len(items):
+            _take_in(origin, items[receipt.done])
+        return _pass_on(receipt, len(items))
 
 
-_NAMES = (
-    "id", "uid", "platform", "schema_name", "workspace_uuid", "connection_uuid", "received_at", "attempts",
-    "done", "body_sealed", "available_at",
-)  # fmt: skip
+def _pass_on(receipt: Receipt, items: int) -> bool:
+    if receipt.done + 1 >= items:
+        receipts_leave([receipt.id])
+        return False
+    receipt_advance(receipt)
+    return True
 
 
-def _due(count: int) -> list[Receipt]:
-    """The oldest due receipts that nobody else serves, locked."""
-    with db.cursor() as cursor:
-        cursor.execute(_NEXT, (real_now(), count))
-        return [Receipt(**dict(zip(_NAMES, row, strict=True))) for row in cursor.fetchall()]
+def _after_failure(receipt: Receipt, error: Exception) -> tuple[int, bool]:
+    """Nothing of the item was taken in: it is put off, or kept as a dead receipt. Never lost.
+
+    Nothing may stand at the head for ever, not even what cannot be opened.
+    """
+    with transaction.atomic(), schema_context(receipt.schema_name):
+        mine = receipt_again(receipt)
+        if mine is not None:
+            _settle(mine, error)
+    return 1, True
 
 
-def _serve(receipt: Receipt) -> None:
-    """Serves the next item of a receipt, or puts it off."""
+def _settle(receipt: Receipt, error: Exception) -> None:
+    origin = _origin(receipt)
     try:
-        with transaction.atomic(), schema_context(receipt.schema_name):
-            _serve_item(receipt)
+        raw = _opened(receipt, origin)
     except Exception:
-        # Nothing may stand at the head for ever: not even what cannot be opened.
+        # Moved, or its key is gone: a person may bring it back.
         logger.exception("a receipt of %s could not be worked off; it is tried again", receipt.platform)
-        _put_off(receipt)
+        receipt_put_off(receipt)
+        return
+    try:
+        items = len(_items(receipt, raw))
+    except Exception as unreadable:
+        # No attempt will read it; the parser's release does, by a replay.
+        error, items = unreadable, 0
+    if isinstance(error, ArriwaError):
+        logger.warning("a hook of %s was refused: %s", receipt.platform, error.code)
+        _bury(origin, raw, error.code, error.message)
+    else:
+        logger.error("a hook of %s could not be served", receipt.platform, exc_info=error)
+        # The database takes some values never, whatever the attempt.
+        hopeless = not items or isinstance(error, DataError)
+        if not hopeless and receipt.attempts + 1 < MAX_ATTEMPTS:
+            receipt_put_off(receipt)
+            return
+        _bury(origin, raw, type(error).__name__, OUR_FAULT)
+    _pass_on(receipt, items)
 
 
 def _origin(receipt: Receipt) -> Origin:
@@ -214,43 +294,8 @@ def _origin(receipt: Receipt) -> Origin:
     )
 
 
-def _serve_item(receipt: Receipt) -> None:
-    origin = _origin(receipt)
-    raw = sealing.unseal(receipt.body_sealed, organization=origin.organization, row=receipt.seal_row)
-    try:
-        items = _items(receipt, raw)
-    except ArriwaError as error:
-        _bury(origin, raw, error.code, error.message)
-        _leave(receipt)
-        return
-    except Exception as error:
-        logger.exception("a hook of %s could not be parsed", receipt.platform)
-        _bury(origin, raw, type(error).__name__, OUR_FAULT)
-        _leave(receipt)
-        return
-    if receipt.done < len(items):
-        item = items[receipt.done]
-        try:
-            with transaction.atomic():
-                _take_in(origin, item)
-        except ArriwaError as error:
-            logger.warning("a hook of %s was refused: %s", receipt.platform, error.code)
-            _bury(origin, raw, error.code, error.message)
-        except Exception as error:
-            logger.exception("a hook of %s could not be served", receipt.platform)
-            # The database takes such values never, whatever the attempt.
-            if receipt.attempts + 1 < MAX_ATTEMPTS and not isinstance(error, DataError):
-                _put_off(receipt)
-                return
-            _bury(origin, raw, type(error).__name__, OUR_FAULT)
-    if receipt.done + 1 >= len(items):
-        _leave(receipt)
-    else:
-        with db.cursor() as cursor:
-            cursor.execute(
-                "UPDATE public.receipts_receipt SET done = done + 1, attempts = 0 WHERE id = %s",
-                (receipt.id,),
-            )
+def _opened(receipt: Receipt, origin: Origin) -> bytes:
+    return sealing.unseal(receipt.body_sealed, organization=origin.organization, row=receipt.seal_row)
 
 
 def _items(receipt: Receipt, raw: bytes) -> list[Inbound | BrokenItem]:
@@ -275,17 +320,16 @@ def event_is_new(key: str, at: datetime) -> bool:
     return bool(events_new([key], at))
 
 
+_NEW_KEYS = Statement(
+    "INSERT INTO {schema}.integrations_inboundevent (key, received_at)"
+    " SELECT k, %s FROM unnest(%s::text[]) k ORDER BY k ON CONFLICT DO NOTHING RETURNING key"
+)
+
+
 def events_new(keys: Sequence[str], at: datetime) -> set[str]:
     """Notes the events' keys; those that were not taken in before (R1)."""
     by_cut = {key[:240]: key for key in keys}
-    with db.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {db.ops.quote_name(current_schema())}.integrations_inboundevent"
-            " (key, received_at) SELECT k, %s FROM unnest(%s::text[]) k ORDER BY k"
-            " ON CONFLICT DO NOTHING RETURNING key",
-            (at, list(by_cut)),
-        )
-        return {by_cut[row[0]] for row in cursor.fetchall()}
+    return {by_cut[key] for (key,) in _NEW_KEYS.rows(at, list(by_cut))}
 
 
 def _bury(origin: Origin, raw: bytes, code: str, text: str) -> None:
@@ -299,18 +343,4 @@ def _bury(origin: Origin, raw: bytes, code: str, text: str) -> None:
         error_text=text[:400],
     )
     dead.body_sealed = sealing.seal(raw, organization=origin.organization, row=dead.seal_row)
-    dead.save(force_insert=True)
-
-
-def _leave(receipt: Receipt) -> None:
-    with db.cursor() as cursor:
-        cursor.execute("DELETE FROM public.receipts_receipt WHERE id = %s", (receipt.id,))
-
-
-def _put_off(receipt: Receipt) -> None:
-    due = real_now() + timedelta(seconds=backoff(receipt.attempts + 1))
-    with db.cursor() as cursor:
-        cursor.execute(
-            "UPDATE public.receipts_receipt SET attempts = attempts + 1, available_at = %s WHERE id = %s",
-            (due, receipt.id),
-        )
+    row_insert(dead)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import Enum
 from functools import singledispatch
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import QuerySet
+from psycopg.types.json import Jsonb
 
 from arriwa.common import clock
+from arriwa.common.statements import Statement, row_insert, row_insert_once
 from arriwa.outbox.enqueue import timer_set
 from subscribers import signals
 from subscribers.conversation import machine
@@ -31,6 +33,11 @@ from subscribers.sender import message_queue
 
 SILENCE = "silence"
 
+_KEEP = Statement(
+    "UPDATE {schema}.subscribers_conversation SET snapshot = %s, state = %s, last_inbound_at = %s"
+    " WHERE id = %s"
+)
+
 
 def conversation_lock(conversation_id: UUID) -> Conversation:
     """The conversation, locked until the transaction ends: its decisions come one by one."""
@@ -43,13 +50,12 @@ def conversations_locked() -> QuerySet[Conversation]:
 
 
 def conversation_advance(
-    conversation: Conversation, signal: t.Signal, *, changed: Sequence[str] = ()
+    conversation: Conversation, signal: t.Signal, *, changed: bool = False
 ) -> t.Decision:
     """Decides on `signal` and records what follows. The conversation must be locked.
 
-    `changed` names fields that the caller has set and that are saved with the decision.
+    `changed`: the caller has set `last_inbound_at`, which is saved with the decision.
     """
-    changed = list(changed)
     playbook = playbook_content(conversation.playbook_id)
     before = snapshot_from_json(conversation.snapshot)
     now = clock.now()
@@ -63,21 +69,28 @@ def conversation_advance(
         new_order=str(uuid4()),
     )
     decision = machine.decide(before, signal, facts)
-    DecisionLog.objects.create(
-        conversation=conversation,
-        decided_at=now,
-        signal=type(signal).__name__,
-        state_before=before.state,
-        state_after=decision.snapshot.state,
-        turn=decision.snapshot.turn,
-        reason=decision.reason[:400],
+    row_insert(
+        DecisionLog(
+            conversation=conversation,
+            decided_at=now,
+            signal=type(signal).__name__,
+            state_before=before.state,
+            state_after=decision.snapshot.state,
+            turn=decision.snapshot.turn,
+            reason=decision.reason[:400],
+        )
     )
     if decision.snapshot != before:
         conversation.snapshot = snapshot_to_json(decision.snapshot)
         conversation.state = decision.snapshot.state
-        changed += ["snapshot", "state"]
+        changed = True
     if changed:
-        conversation.save(update_fields=changed)
+        _KEEP.run(
+            Jsonb(conversation.snapshot),
+            conversation.state.value if isinstance(conversation.state, Enum) else conversation.state,
+            conversation.last_inbound_at,
+            conversation.id,
+        )
     for record in decision.records:
         _record(record, conversation, playbook, now)
     for command in decision.commands:
@@ -149,18 +162,17 @@ def _record(record: t.Record, conversation: Conversation, playbook: Playbook, no
 @_record.register
 def _(record: t.RecordEvent, conversation: Conversation, playbook: Playbook, now: datetime) -> None:
     data = dict(record.data)
-    # The conversation is locked: nobody adds the key between look and insert.
-    if not JourneyEvent.objects.filter(conversation=conversation, key=record.key).exists():
-        event = JourneyEvent.objects.create(
-            conversation=conversation,
-            key=record.key,
-            subscriber=conversation.subscriber,
-            kind=record.kind,
-            occurred_at=now,
-            amount_minor=data.pop("amount_minor", None),
-            currency=data.pop("currency", ""),
-            data=data,
-        )
+    event = JourneyEvent(
+        conversation=conversation,
+        key=record.key,
+        subscriber=conversation.subscriber,
+        kind=record.kind,
+        occurred_at=now,
+        amount_minor=data.pop("amount_minor", None),
+        currency=data.pop("currency", ""),
+        data=data,
+    )
+    if row_insert_once(event):
         signals.journey_event_recorded.send(
             sender=JourneyEvent, event=event, conversation=conversation, playbook=playbook
         )
@@ -168,16 +180,18 @@ def _(record: t.RecordEvent, conversation: Conversation, playbook: Playbook, now
 
 @_record.register
 def _(record: t.RecordAnswer, conversation: Conversation, playbook: Playbook, now: datetime) -> None:
-    Answer.objects.create(
-        conversation=conversation,
-        question=record.question,
-        attempt=record.attempt,
-        text=record.text,
-        value=record.value[:200],
-        verdict=record.verdict,
-        confidence=record.confidence,
-        method=record.method,
-        answered_at=now,
+    row_insert(
+        Answer(
+            conversation=conversation,
+            question=record.question,
+            attempt=record.attempt,
+            text=record.text,
+            value=record.value[:200],
+            verdict=record.verdict,
+            confidence=record.confidence,
+            method=record.method,
+            answered_at=now,
+        )
     )
 
 
@@ -247,9 +261,8 @@ def _(command: t.OpenOrder, conversation: Conversation, playbook: Playbook, now:
 
 def _about(command: t.Send, conversation: Conversation) -> dict[str, Any]:
     """What the message's statuses will stand for."""
-    snapshot = snapshot_from_json(conversation.snapshot)
     if command.purpose == "cards":
         return {"products": list(getattr(command.content, "products", ()))}
     if command.purpose == "payment_link":
-        return {"order": snapshot.order}
+        return {"order": snapshot_from_json(conversation.snapshot).order}
     return {}

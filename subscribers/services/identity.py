@@ -44,7 +44,7 @@ def subscriber_resolve(
     Both names given and only one known: the other is added. Two racing first messages meet in the
     alias's unique constraint. Raises NobodyNamed.
     """
-    names = _names(phone, user_id)
+    names = subscriber_names(phone, user_id)
     found = _find(workspace, names)
     if found is None:
         try:
@@ -66,15 +66,8 @@ def subscriber_resolve(
     return subscriber, False
 
 
-def person_open(subscriber: Subscriber) -> dict[str, str]:
-    """{"phone": digits or "", "user_id", "name"} of a subscriber; never log it."""
-    opened: dict[str, str] = sealing.unseal_json(
-        subscriber.person_sealed, organization=current_organization_id(), row=subscriber.seal_row
-    )
-    return opened
-
-
-def _names(phone: str | None, user_id: str | None) -> list[tuple[str, str]]:
+def subscriber_names(phone: str | None, user_id: str | None) -> list[tuple[str, str]]:
+    """(kind, key) of each alias that an event names, the strongest first. Raises NobodyNamed."""
     names = []
     if user_id:
         names.append((AliasKind.USER_ID.value, user_id))
@@ -83,6 +76,14 @@ def _names(phone: str | None, user_id: str | None) -> list[tuple[str, str]]:
     if not names:
         raise NobodyNamed()
     return names
+
+
+def person_open(subscriber: Subscriber) -> dict[str, str]:
+    """{"phone": digits or "", "user_id", "name"} of a subscriber; never log it."""
+    opened: dict[str, str] = sealing.unseal_json(
+        subscriber.person_sealed, organization=current_organization_id(), row=subscriber.seal_row
+    )
+    return opened
 
 
 def _find(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
-from django.db import connection as db
 from psycopg.types.json import Jsonb
 
 from arriwa.common import clock, sealing
 from arriwa.common.errors import ArriwaError
-from arriwa.common.schema import current_schema
+from arriwa.common.statements import Statement, row_insert, row_read, row_width, selection
 from subscribers import signals
 from subscribers.click_id import ClickId
 from subscribers.conversation import types as t
@@ -26,7 +24,7 @@ from subscribers.services.conversation import (
     conversation_lock,
     conversations_locked,
 )
-from subscribers.services.identity import subscriber_resolve
+from subscribers.services.identity import subscriber_names, subscriber_resolve
 from tenants.context import current_organization_id
 from tenants.workspaces.models import Workspace
 
@@ -39,18 +37,15 @@ class ForeignPayment(ArriwaError):
 
 
 def message_receive(
-    *, workspace: Workspace, channel: UUID, event: MessageReceived, click_id: ClickId
+    *, workspace: UUID, channel: UUID, event: MessageReceived, click_id: ClickId
 ) -> Conversation:
     """A person wrote (L5, L6, L7, L12): identity, message, touchpoint, and the bot's decision."""
-    subscriber, _ = subscriber_resolve(
-        workspace=workspace, phone=event.phone, user_id=event.user_id, name=event.name, at=event.at
-    )
-    conversation, is_first = _conversation_for(subscriber, workspace, channel, event.at)
+    known = _conversation_known(workspace, channel, event)
+    conversation, is_first = (known, False) if known else _conversation_for(workspace, channel, event)
     _message_record(conversation, event)
-    changed = []
-    if event.at > conversation.last_inbound_at:
+    changed = event.at > conversation.last_inbound_at
+    if changed:
         conversation.last_inbound_at = event.at
-        changed.append("last_inbound_at")
     if is_first or event.referral:
         _touchpoint_record(conversation, event, click_id)
     conversation_advance(conversation, _signal(event), changed=changed)
@@ -69,7 +64,7 @@ def _message_record(conversation: Conversation, event: MessageReceived) -> None:
     message.raw_sealed = sealing.seal_json(
         event.raw, organization=current_organization_id(), row=message.seal_row
     )
-    message.save(force_insert=True)
+    row_insert(message)
 
 
 def _signal(event: MessageReceived) -> t.Signal:
@@ -80,9 +75,38 @@ def _signal(event: MessageReceived) -> t.Signal:
     return t.Said(text=event.text, kind="text" if event.kind == "request_welcome" else event.kind)
 
 
-def _conversation_for(
-    subscriber: Subscriber, workspace: Workspace, channel: UUID, at: datetime
-) -> tuple[Conversation, bool]:
+_KNOWN = Statement(
+    f"SELECT a.kind, a.key, {selection(Conversation, 'c')}, {selection(Subscriber, 's')},"
+    f" {selection(Workspace, 'w')} FROM {{schema}}.subscribers_subscriberalias a"
+    " JOIN {schema}.subscribers_subscriber s ON s.id = a.subscriber_id"
+    " JOIN {schema}.subscribers_conversation c ON c.subscriber_id = s.id AND c.channel = %s"
+    " JOIN {schema}.workspaces_workspace w ON w.id = c.workspace_id"
+    " WHERE a.workspace_id = %s AND a.kind = ANY(%s::text[]) AND a.key = ANY(%s::text[]) FOR UPDATE OF c"
+)
+
+
+def _conversation_known(workspace: UUID, channel: UUID, event: MessageReceived) -> Conversation | None:
+    """The conversation, locked, of a person all of whose names are known to be theirs; else None.
+
+    One statement for what almost every message needs; `_conversation_for` does the rest.
+    """
+    names = subscriber_names(event.phone, event.user_id)
+    rows = _KNOWN.rows(channel, workspace, [kind for kind, _ in names], [key for _, key in names])
+    if {(row[0], row[1]) for row in rows} != set(names) or len({row[2] for row in rows}) != 1:
+        return None
+    first, second = 2 + row_width(Conversation), 2 + row_width(Conversation) + row_width(Subscriber)
+    conversation = row_read(Conversation, rows[0][2:first])
+    conversation.subscriber = row_read(Subscriber, rows[0][first:second])
+    conversation.workspace = row_read(Workspace, rows[0][second:])
+    return conversation
+
+
+def _conversation_for(workspace_id: UUID, channel: UUID, event: MessageReceived) -> tuple[Conversation, bool]:
+    """The conversation, locked, and whether it is new; the person is made or gets a further name."""
+    workspace, at = Workspace.objects.get(id=workspace_id), event.at
+    subscriber, _ = subscriber_resolve(
+        workspace=workspace, phone=event.phone, user_id=event.user_id, name=event.name, at=at
+    )
     locked = conversations_locked().filter(subscriber=subscriber, channel=channel).first()
     if locked is not None:
         return locked, False
@@ -105,7 +129,7 @@ def _touchpoint_record(conversation: Conversation, event: MessageReceived, click
     referral = event.referral or {}
     source = str(referral.get("source_type", ""))
     kind = {"ad": Touchpoint.Kind.CTWA, "post": Touchpoint.Kind.POST}.get(source, Touchpoint.Kind.ORGANIC)
-    touchpoint = Touchpoint.objects.create(
+    touchpoint = Touchpoint(
         subscriber=conversation.subscriber,
         conversation=conversation,
         kind=kind,
@@ -117,6 +141,7 @@ def _touchpoint_record(conversation: Conversation, event: MessageReceived, click
         ad_id=str(referral.get("source_id", "")) if kind == Touchpoint.Kind.CTWA else "",
         utm=utm_of(str(referral.get("source_url", ""))),
     )
+    row_insert(touchpoint)
     signals.touchpoint_recorded.send(sender=Touchpoint, touchpoint=touchpoint, conversation=conversation)
 
 
@@ -144,13 +169,15 @@ def status_apply(*, message: Message, event: MessageStatusChanged) -> None:
         _window_refused(message)
 
 
-_NOTED = """
-UPDATE {table} m SET external_id = v.external_id, pricing = v.pricing, sent_at = v.sent_at,
-    delivered_at = v.delivered_at, read_at = v.read_at
+_NOTED = Statement(
+    """
+UPDATE {schema}.subscribers_message m SET external_id = v.external_id, pricing = v.pricing,
+    sent_at = v.sent_at, delivered_at = v.delivered_at, read_at = v.read_at
 FROM unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[])
     AS v (id, external_id, pricing, sent_at, delivered_at, read_at)
 WHERE m.id = v.id
 """
+)
 
 
 def statuses_note(pairs: Sequence[tuple[Message, MessageStatusChanged]]) -> None:
@@ -168,9 +195,7 @@ def statuses_note(pairs: Sequence[tuple[Message, MessageStatusChanged]]) -> None
         [Jsonb(row.pricing) for row in rows],
         *([getattr(row, name) for row in rows] for name in ("sent_at", "delivered_at", "read_at")),
     ]
-    table = f"{db.ops.quote_name(current_schema())}.subscribers_message"
-    with db.cursor() as cursor:
-        cursor.execute(_NOTED.format(table=table), columns)
+    _NOTED.run(*columns)
 
 
 _TIMES = {"sent": "sent_at", "delivered": "delivered_at", "read": "read_at", "failed": "failed_at"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -133,11 +134,9 @@ def test_a_hook_of_unknown_length_is_read_up_to_the_limit(demo: Any, server: Ser
     headers = proof("gupshup", BODY, hook_route_secrets(route)[0])
     assert server.ask("POST", path_of(route), iter([BODY[:5], BODY[5:]]), **headers).status == 200
     too_much = (b" " * (1 << 20) for _ in range(5))
-    try:
+    # It may be answered and hung up on before all of it was sent.
+    with contextlib.suppress(OSError):
         assert server.ask("POST", path_of(route), too_much, **headers).status == 413
-    except OSError:
-        # Answered and hung up before all of it was sent.
-        pass
     assert bodies(demo) == [BODY]
 
 
@@ -160,7 +159,10 @@ def test_pages_work(server: Server) -> None:
     assert server.ask("HEAD", "/healthz").body == b""  # type: ignore[attr-defined]
     schema = server.ask("GET", "/api/schema/")
     assert schema.status == 200
-    assert len(schema.body) > 10_000  # type: ignore[attr-defined]
+    assert b"/api/v1/subscribers/" in schema.body  # type: ignore[attr-defined]
+    script = server.ask("GET", "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js")
+    assert script.status == 200
+    assert len(script.body) == int(script.getheader("Content-Length", "0")) > 1_000_000  # type: ignore[attr-defined]
 
 
 def test_slow_pages_do_not_hold_hooks_up(demo: Any, server: Server) -> None:

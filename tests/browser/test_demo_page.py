@@ -9,7 +9,7 @@ import pytest
 from tests.support.sandbox import Sandbox
 
 pytestmark = pytest.mark.browser
-WAIT = 15_000
+WAIT = 45_000
 
 
 def said(page: Any, text: str) -> Any:

@@ -26,7 +26,7 @@ from tests.support.journey import (
 from tests.support.ledger import canonical, states_of, subscriber_of, unfinished
 from tests.support.sandbox import Phone, Sandbox
 from tests.support.settle import work_once
-from tests.support.workers import wait_until
+from tests.support.workers import PATIENCE, wait_until
 
 STRIPE_DOWN = {"platform": "stripe", "status": 503, "body": {"error": {"type": "api_error"}}}
 ANSWER_LOST = {"platform": "gupshup", "path": "/v3/message", "drop_after_accept": True, "times": 1}
@@ -39,7 +39,7 @@ def test_a_closed_window_sends_the_mapped_template_with_proof(
     to_offer(phone, settle)
     with sandbox.faults(STRIPE_DOWN):
         phone.order()
-        settle(seconds=5, queues=("interactive",))
+        settle(queues=("interactive",))
         work_once()
     clocks(25)
     hasten()
@@ -59,7 +59,7 @@ def test_a_window_that_whatsapp_calls_closed_is_followed_by_the_template_once(
     to_offer(phone, settle)
     with sandbox.faults(STRIPE_DOWN):
         phone.order()
-        settle(seconds=5, queues=("interactive",))
+        settle(queues=("interactive",))
         work_once()
     before = len(sent_to(sandbox, phone.number))
     clocks(25, product=False)
@@ -82,7 +82,7 @@ def test_somebody_who_opted_out_meanwhile_is_sent_nothing(
     schema: str, phone: Phone, sandbox: Sandbox, settle: Any
 ) -> None:
     phone.tap_ad()
-    wait_until(lambda: sandbox.pending() == 0, 5, "the hook")
+    wait_until(lambda: sandbox.pending() == 0, PATIENCE, "the hook")
     work_once(queues=())
     person = subscriber_of(schema, phone.number)
     with in_organization(schema):

@@ -19,7 +19,7 @@ from tests.support.hooks import Door
 from tests.support.journey import STATUSES_OFF, STRIPE_OFF, sent_to, to_link, to_offer, user_id_of
 from tests.support.ledger import canonical, subscriber_of, unfinished
 from tests.support.sandbox import Phone, Sandbox
-from tests.support.workers import Workers, wait_until
+from tests.support.workers import PATIENCE, Workers, wait_until
 
 FULL = ("sent", "delivered", "read")
 STATUS_ORDERS = [
@@ -84,18 +84,20 @@ def test_a_repeated_status_moves_no_time(
 def test_statuses_that_come_before_the_answer_is_recorded(
     order: tuple[str, ...], schema: str, phone: Phone, sandbox: Sandbox, door: Door, settle: Any
 ) -> None:
-    slow = {"platform": "gupshup", "path": "/v3/message", "answer_delay": 0.6, "times": 1}
-    with sandbox.faults(STATUSES_OFF, slow), Workers():
+    held = {"platform": "gupshup", "path": "/v3/message", "answer_delay": 60, "times": 1}
+    with Workers(), sandbox.faults(STATUSES_OFF, held):
         phone.tap_ad()
-        wait_until(lambda: sent_to(sandbox, phone.number), 5, "the first question")
+        wait_until(lambda: sent_to(sandbox, phone.number), PATIENCE, "the first question")
         [message] = sent_to(sandbox, phone.number)
+        wait_until(lambda: sandbox.pending() == 0, PATIENCE, "the platform's own statuses are over")
         door.statuses(message, *order)
 
         def kept() -> bool:
             with in_organization(schema):
                 return OrphanStatus.objects.filter(gs_id=message["gs_id"]).count() == len(order)
 
-        wait_until(kept, 2, "the statuses wait for their message")
+        # The end of the faults lets the answer go.
+        wait_until(kept, PATIENCE, "the statuses wait for their message")
     settle()
     assert reached(message_of(schema, message["gs_id"])) == set(order)
     assert len(sent_to(sandbox, phone.number)) == 1
@@ -169,7 +171,7 @@ def test_first_messages_that_race_make_one_person_and_one_chat(
     for lead in leads:
         for text in ("Здравствуйте", "Хочу узнать", "о курсе"):
             lead.say(text)
-    wait_until(lambda: sandbox.pending() == 0, 5, "the hooks")
+    wait_until(lambda: sandbox.pending() == 0, PATIENCE, "the hooks")
     race(drain_receipts, threads=3)
     settle()
     for lead in leads:
@@ -272,7 +274,7 @@ def race(work: Callable[[], int], *, threads: int) -> None:
 
     def run() -> None:
         try:
-            gate.wait(timeout=5)
+            gate.wait(timeout=30)
             work()
         except BaseException as error:
             failures.append(error)
@@ -283,5 +285,6 @@ def race(work: Callable[[], int], *, threads: int) -> None:
     for thread in started:
         thread.start()
     for thread in started:
-        thread.join(timeout=30)
+        thread.join(timeout=60)
+        assert not thread.is_alive()
     assert not failures, failures

@@ -22,7 +22,7 @@ from tests.support.journey import BUDGET, hasten, requests_for, sent_to, to_offe
 from tests.support.ledger import canonical, states_of, subscriber_of, unfinished
 from tests.support.sandbox import Phone, Sandbox
 from tests.support.settle import work_once
-from tests.support.workers import Workers, wait_until
+from tests.support.workers import PATIENCE, Workers, wait_until
 
 #: The first message's effects, one of each platform (L9, L10, L11, L14, L15).
 EFFECTS = {
@@ -31,8 +31,6 @@ EFFECTS = {
     "flowise": ("agent:start",),
     "gupshup": ("question:niche:menu",),
 }
-#: Where nothing is promised, only that it happens.
-PATIENCE = 20
 LIMIT = 5.0
 NOWHERE = "http://127.0.0.1:9"
 
@@ -193,21 +191,25 @@ def test_without_flowise_the_local_classifier_answers_in_time_and_never_says_noi
 
 
 def test_a_judgement_that_was_overtaken_is_recorded_and_changes_nothing(
-    schema: str, phone: Phone, sandbox: Sandbox, settle: Any
+    schema: str, phone: Phone, sandbox: Sandbox, settle: Any, settings: Any
 ) -> None:
+    settings.AGENT_DEADLINE_SECONDS = 2 * PATIENCE
     phone.tap_ad()
     settle()
     phone.choose(0)
     settle()
-    slow = {"platform": "flowise", "path": "/prediction", "answer_delay": 1.5, "times": 1}
-    with sandbox.faults(slow), Workers():
+    held_back = {"platform": "flowise", "path": "/prediction", "answer_delay": 2 * PATIENCE, "times": 1}
+    with Workers(), sandbox.faults(held_back):
         asked = len(requests_for(sandbox, "flowise", "/prediction", "ывапрол"))
         phone.say("ывапрол")
         wait_until(
-            lambda: len(requests_for(sandbox, "flowise", "/prediction", "ывапрол")) > asked, 10, "the judge"
+            lambda: len(requests_for(sandbox, "flowise", "/prediction", "ывапрол")) > asked,
+            PATIENCE,
+            "the judge",
         )
         phone.say(BUDGET)
         wait_until(lambda: len(sent_to(sandbox, phone.number)) == 3, PATIENCE, "the next question")
+        sandbox.clear_faults()
         person = subscriber_of(schema, phone.number)
 
         def judged() -> bool:
@@ -353,7 +355,7 @@ def test_retry_after_is_honoured_by_all_of_the_account(
     before = sandbox.received("kommo")
     with sandbox.faults(wait):
         leads[0].tap_ad()
-        wait_until(lambda: sandbox.pending() == 0, 5, "the hook")
+        wait_until(lambda: sandbox.pending() == 0, PATIENCE, "the hook")
         work_once()
         for lead in leads[1:]:
             lead.tap_ad()

@@ -13,13 +13,13 @@ from arriwa.outbox.drain import drain
 from integrations.receipts.intake import drain_receipts
 from tests.support.sandbox import Phone, Sandbox
 
-TAP = 40
-SEND = 20
-THREE_STATUSES = 14
+TAP = 24
+SEND = 10
+FOUR_STATUSES = 7
 
 
 def _wait(sandbox: Sandbox) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while sandbox.pending():
         assert time.monotonic() < end, "hooks are still on their way"
         time.sleep(0.01)
@@ -42,6 +42,4 @@ def test_a_tap_and_its_reply_stay_within_their_statements(
     assert _count(lambda: drain_receipts(limit=1)) <= TAP
     assert _count(lambda: drain("interactive")) <= SEND
     _wait(sandbox)
-    # `enqueued` is no small fact and goes first, alone.
-    drain_receipts(limit=1)
-    assert _count(drain_receipts) <= THREE_STATUSES
+    assert _count(drain_receipts) <= FOUR_STATUSES

@@ -37,7 +37,8 @@ class Hold:
 
     def table(self, name: str) -> None:
         """Nobody can write to the table (`{schema}` is the demo organization's); reading goes on."""
-        self._session.execute("BEGIN")
+        if self._session.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+            self._session.execute("BEGIN")
         # Writers that are under way end first, those that come later wait.
         self._session.execute(
             f"LOCK TABLE {name.format(schema=self._stack.schema)} IN SHARE ROW EXCLUSIVE MODE"  # type: ignore[arg-type]

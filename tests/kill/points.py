@@ -23,6 +23,8 @@ STEP_SECONDS = 60.0
 #: Seconds for which platforms keep an answer back unless they are told otherwise.
 NEVER = 600.0
 #: Whose work stands still.
+#: Name of the connection by which web stores hooks.
+WEB_STORES = "web"
 QUEUES = {"relay": ("interactive",), "worker": ("agents", "events", "bulk")}
 _SEND: Call = ("gupshup", "POST", "/v3/message")
 
@@ -32,17 +34,11 @@ def stopped_at(point: str, stand: Sequence[str], stack: Stack, leads: Sequence[L
     """The leads take their steps; the block runs while the processes that `stand` are at the point.
 
     After the block they may go on, if they still live. Web comes to the first point alone, the worker to
-    all but the first.
+    all but the first; where relay and web stand, the last lead's receipt is web's.
     """
     with hold(stack) as held:
         if point == RECEIPT_STORED:
-            # The server carries a statement out even when the client is dead: web's receipt will be
-            # stored, its 2xx was never sent. The relay's transaction is rolled back.
-            web = "web" in stand
-            held.table("public.receipts_receipt" if web else '"{schema}".subscribers_decisionlog')
-            for lead in leads:
-                lead.act()
-            held.wait_for("web" if web else "relay", len(leads) if web else 1)
+            _receipts(stand, held, leads)
         else:
             held.queues(*(queue for name in stand for queue in QUEUES[name]))
             steps = [lead.act() for lead in leads]
@@ -56,6 +52,23 @@ def stopped_at(point: str, stand: Sequence[str], stack: Stack, leads: Sequence[L
                 _call(stack, held, work, recorded=point == ANSWER_READ)
         yield
         stack.sandbox.clear_faults()
+
+
+def _receipts(stand: Sequence[str], held: Hold, leads: Sequence[Lead]) -> None:
+    last = leads[-1:] if "web" in stand else ()
+    if "relay" in stand:
+        # Its transaction, which only locked the receipt so far, is rolled back.
+        held.table('"{schema}".subscribers_decisionlog')
+        for lead in leads[: len(leads) - len(last)]:
+            lead.act()
+        held.wait_for("relay")
+    if last:
+        # The server carries a statement out even when the client is dead: web's receipt will be
+        # stored, its 2xx was never sent.
+        held.table("public.receipts_receipt")
+        for lead in last:
+            lead.act()
+        held.wait_for(WEB_STORES, len(last))
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
-from psycopg import sql
 
 from arriwa.ops.child import Process
-from arriwa.ops.database import ensure_database, install_pgmq
+from arriwa.ops.database import install_pgmq
 from arriwa.ops.demo import LOOPBACK, REPOSITORY, Addresses, answering, product_processes
 from arriwa.ops.instance import Secrets, product_environment
 from arriwa.ops.lifetime import tied
 from sandbox.journey.api import Product
 from tests.environment import free_port
+from tests.support.database import PAGES, copied
+from tests.support.isolation import fingerprint, holdings
 from tests.support.sandbox import Sandbox
 
 TOKEN = "only-for-kill-tests"
@@ -45,19 +45,21 @@ class Stack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.addresses = Addresses(free_port(), free_port())
-        self._server = os.environ["DATABASE_URL"]
-        self._name = f"arriwa_kill_{os.getpid()}"
-        self.url = urlsplit(self._server)._replace(path=f"/{self._name}").geturl()
+        self._database = ExitStack()
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._processes: dict[str, Process] = {}
 
     def start(self) -> None:
         """Makes the database, the organizations and the processes, and waits until web answers."""
-        ensure_database(self._server, self._name)
+        self.url = self._database.enter_context(copied(f"test_arriwa_kill_{os.getpid()}"))
         install_pgmq(self.url)
         self.sandbox = Sandbox(self.addresses.sandbox_port)
         self.sandbox.post("/kommo/_settings", {"lag": 0.1, "rate": 1000})
         environment = self._environment()
+        self._processes = {p.name: p for p in product_processes(self.addresses, environment)}
+        # The database is migrated already: they need not wait for the organizations' connections.
+        for name in NAMES:
+            self.restart(name)
         with self._log("setup") as log:
             subprocess.run(
                 [sys.executable, "manage.py", "setup_demo"],
@@ -68,15 +70,15 @@ class Stack:
                 timeout=SETUP_SECONDS,
                 check=True,
             )
-        self._processes = {p.name: p for p in product_processes(self.addresses, environment)}
-        for name in NAMES:
-            self.restart(name)
         self.db = psycopg.connect(self.url, autocommit=True, application_name="kill test")
-        row = self.db.execute(
-            "SELECT schema_name FROM public.tenants_organization WHERE page_id = 'page-demo'"
-        )
-        self.schema: str = row.fetchone()[0]  # type: ignore[index]
+        self.schema = self._schema_of("demo")
         self.wait_web()
+
+    def _schema_of(self, account: str) -> str:
+        query = "SELECT schema_name FROM public.tenants_organization WHERE page_id = %s"
+        row = self.db.execute(query, (PAGES[account],)).fetchone()
+        assert row is not None
+        return str(row[0])
 
     def stop(self) -> None:
         """Ends everything and drops the database."""
@@ -88,10 +90,7 @@ class Stack:
             self.sandbox.stop()
             self.sandbox.process.stdout.close()  # type: ignore[union-attr]
             self.sandbox.http.close()
-        with psycopg.connect(self._server, autocommit=True) as server:
-            server.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(self._name))
-            )
+        self._database.close()
 
     def _environment(self) -> dict[str, str]:
         sandbox = self.addresses.sandbox
@@ -168,6 +167,10 @@ class Stack:
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """A query on the database; `{schema}` stands for the demo organization's schema."""
         return self.db.execute(query.format(schema=f'"{self.schema}"'), values).fetchall()
+
+    def others(self) -> tuple[str, dict[str, Any]]:
+        """What the second organization has, in rows and at the platforms."""
+        return fingerprint(self.db.cursor(), self._schema_of("other")), holdings(self.sandbox, "other")
 
     def left(self) -> list[str]:
         """What the queues still hold, apart from waits for a status."""

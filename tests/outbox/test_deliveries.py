@@ -25,6 +25,7 @@ from integrations.base.errors import (
     Throttled,
     Unreachable,
 )
+from integrations.base.opened import settings_opened
 from integrations.models import Connection, Delivery
 from subscribers.models import Conversation
 from tenants.context import in_organization
@@ -225,3 +226,21 @@ def test_an_effect_that_is_there_gets_no_second_task(
     first, second = made
     assert first is not None and second is None
     assert tasks(first) == ["ready"]
+
+
+def test_settings_are_opened_anew_when_their_row_has_changed(demo: Any, account: Connection) -> None:
+    made: list[Any] = []
+
+    def make(config: Any, secrets: Any) -> Any:
+        made.append((dict(config), dict(secrets)))
+        return made[-1]
+
+    with in_organization(demo.organization.schema_name):
+        for _ in range(2):
+            row = Connection.objects.get(id=account.id)
+            assert settings_opened(make, row) == ({}, {"key": "k"})
+        row.set_secrets({"key": "new"})
+        assert settings_opened(make, row) == ({}, {"key": "new"})
+        row.config["url"] = "https://elsewhere.example"
+        assert settings_opened(make, row)[0] == {"url": "https://elsewhere.example"}
+    assert len(made) == 3

@@ -11,7 +11,7 @@ from django.db import connection
 from arriwa.outbox.drain import drain
 from arriwa.outbox.models import OutboxTask
 from arriwa.outbox.registry import Outcome, Verdict
-from arriwa.outbox.session import direct_connection
+from arriwa.outbox.session import NEW_AT_ONCE, QUEUE_LOCK, direct_connection, queue_key
 from tests.support.outbox import Threaded, claim, claimed, finish, reap, state
 
 
@@ -32,7 +32,7 @@ def test_a_claim_frees_the_dead_by_itself(effect: Any, put: Any, session: Any) -
     ids = put(work, 2)
     claim(dead)
     dead.close()
-    alive, end, found = session(), time.monotonic() + 5, list[int]()
+    alive, end, found = session(), time.monotonic() + 30, list[int]()
     while not found and time.monotonic() < end:
         found = claim(alive)
     assert found == ids
@@ -83,7 +83,7 @@ def test_a_database_connection_lost_during_a_call_loses_nothing(
             killer.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
 
     work.answer = cut
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while state(task) != "gone" and time.monotonic() < end:
         drain("interactive", seconds=5)
     assert work.called == [task, task]
@@ -107,3 +107,23 @@ def test_a_drain_that_is_broken_off_keeps_no_claims(effect: Any, put: Any, sessi
 
     Threaded(work_in_a_thread).result()
     assert state(task) == "ready"
+
+
+def test_a_look_that_finds_nothing_waits_for_nobody(effect: Any, put: Any, session: Any) -> None:
+    """What is not due or behind its head is nothing: no lock is wanted."""
+    work, one = effect(), session()
+    put(work, delay=60)
+    put(work, 2, lane="lane:1")
+    claim(one)
+    with direct_connection(application_name="arriwa test") as holder, holder.transaction():
+        holder.execute("SELECT pg_advisory_xact_lock(%s, %s)", (QUEUE_LOCK, queue_key("interactive")))
+        assert Threaded(lambda: claim(one)).result(5) == []
+
+
+def test_more_new_tasks_than_a_claim_settles_by_itself(effect: Any, put: Any, session: Any) -> None:
+    work, one = effect(), session()
+    heads = [put(work, 2, lane=f"lane:{number}")[0] for number in range(NEW_AT_ONCE)]
+    assert claim(one) == heads[:16]
+    states = OutboxTask.objects.values_list("state", flat=True)
+    assert sorted(set(states)) == ["claimed", "ready", "waiting"]
+    assert list(states).count("waiting") == NEW_AT_ONCE

@@ -27,7 +27,7 @@ class Sent:
             self.topics.append(topic)
             self.changed.notify_all()
 
-    def wait_for(self, count: int, seconds: float = 5.0) -> None:
+    def wait_for(self, count: int, seconds: float = 30.0) -> None:
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.topics) >= count, seconds), self.topics
 
@@ -42,11 +42,17 @@ def test_the_first_wake_up_goes_at_once() -> None:
 
 def test_a_burst_ends_in_one_more_wake_up() -> None:
     """The trailing edge: whoever woke at the first may have looked before the last was committed."""
-    sent = Sent()
-    throttle = wakeup.Throttle(sent, interval=0.2)
-    for _ in range(50):
-        throttle.poke("interactive")
-    assert sent.topics == ["interactive"]
+    for _ in range(20):
+        sent, began = Sent(), time.monotonic()
+        throttle = wakeup.Throttle(sent, interval=0.2)
+        for _ in range(50):
+            throttle.poke("interactive")
+        at_once = list(sent.topics)
+        if time.monotonic() - began < 0.2:
+            break
+    else:
+        pytest.fail("this machine takes too long for 50 pokes: no burst came about")
+    assert at_once == ["interactive"]
     sent.wait_for(2)
     time.sleep(0.3)
     assert sent.topics == ["interactive"] * 2
@@ -64,7 +70,7 @@ def test_each_topic_has_its_own_trailing_edge() -> None:
 
 def test_the_last_poke_is_always_followed_by_a_wake_up() -> None:
     sent = Sent()
-    throttle = wakeup.Throttle(sent, interval=0.01)
+    throttle = wakeup.Throttle(sent, interval=0.05)
     last = 0.0
     moments: list[float] = []
     original = sent.__call__
@@ -78,7 +84,7 @@ def test_the_last_poke_is_always_followed_by_a_wake_up() -> None:
         last = time.monotonic()
         throttle.poke("events")
         time.sleep(0.003)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while not (moments and moments[-1] >= last) and time.monotonic() < end:
         time.sleep(0.005)
     assert moments[-1] >= last
@@ -97,15 +103,16 @@ def alone(quiet: None) -> Iterator[None]:
 def test_a_committed_task_wakes_other_processes(alone: None, effect: Any, put: Any) -> None:
     work = effect(queue="bulk")
     with direct_connection(application_name="arriwa test") as listener:
-        listener.execute(f"LISTEN {wakeup.CHANNEL}")
+        for topic in ("bulk", "interactive"):
+            listener.execute(f"LISTEN {wakeup.channel(topic)}")
 
         def write() -> None:
             put(work)
             wakeup._notifier.close()
 
         Threaded(write).result()
-        notes = list(listener.notifies(timeout=5, stop_after=1))
-    assert [note.payload for note in notes] == ["bulk"]
+        notes = list(listener.notifies(timeout=30, stop_after=1))
+    assert [note.channel for note in notes] == [wakeup.channel("bulk")]
 
 
 def test_nobody_is_woken_before_the_commit(effect: Any, put: Any) -> None:

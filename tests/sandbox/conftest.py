@@ -28,7 +28,7 @@ def sandbox_url() -> Iterator[str]:
         yield line.split()[-1]
     finally:
         process.terminate()
-        process.wait(timeout=5)
+        process.wait(timeout=30)
 
 
 @pytest.fixture

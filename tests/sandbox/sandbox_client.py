@@ -18,7 +18,7 @@ LEAD = "77010001122"
 Found = TypeVar("Found")
 
 
-def wait_for(look: Callable[[], Found], seconds: float = 5.0) -> Found:
+def wait_for(look: Callable[[], Found], seconds: float = 30.0) -> Found:
     """What `look` returns as soon as it is truthy; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -82,10 +82,10 @@ class Client:
         self.app = f"/gupshup/partner/app/{self.demo['gupshup']['app_id']}"
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return self.session.get(self.url + path, timeout=10, **options)
+        return self.session.get(self.url + path, timeout=60, **options)
 
     def post(self, path: str, body: Any = None, **options: Any) -> requests.Response:
-        return self.session.post(self.url + path, json=body, timeout=10, **options)
+        return self.session.post(self.url + path, json=body, timeout=60, **options)
 
     def act(self, action: str, wa_id: str = LEAD, **given: Any) -> Any:
         """One action of the lead's phone; fails unless it was possible."""
@@ -108,7 +108,7 @@ class Client:
         given = {"modes": "ALL", "tag": "test", "version": "3", "url": url, **form}
         headers = {"Authorization": "Bearer " + self.demo["gupshup"]["token"]}
         return self.session.post(
-            self.url + self.app + "/subscription", data=given, headers=headers, timeout=10
+            self.url + self.app + "/subscription", data=given, headers=headers, timeout=60
         )
 
     def held(self, platform: str) -> Any:

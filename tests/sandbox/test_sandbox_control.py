@@ -86,7 +86,7 @@ def test_clearing_the_dial_releases_held_hooks(sandbox: Client, listener: Listen
     send(sandbox)
     wait_for(lambda: sandbox.held("gupshup")["messages"][0]["statuses"][1:])
     assert statuses(listener) == []
-    sandbox.session.delete(sandbox.url + "/_faults", timeout=5)
+    sandbox.session.delete(sandbox.url + "/_faults", timeout=60)
     wait_for(lambda: statuses(listener))
 
 

@@ -155,10 +155,10 @@ def test_a_paused_subscription_is_silent_and_a_deleted_one_gone(sandbox: Client,
     headers = {"Authorization": sandbox.demo["gupshup"]["token"]}
     path = f"{sandbox.url}{sandbox.app}/subscription/{made['id']}"
     wait_for(lambda: listener.json("/gs"))
-    assert sandbox.session.put(path, data={"active": "false"}, headers=headers, timeout=5).status_code == 200
+    assert sandbox.session.put(path, data={"active": "false"}, headers=headers, timeout=60).status_code == 200
     sandbox.act("send", text="hi")
     sandbox.subscribe(listener.url + "/probe", tag="probe")
     wait_for(lambda: listener.json("/probe"))
     assert len(listener.json("/gs")) == 1
-    assert sandbox.session.delete(path, headers=headers, timeout=5).status_code == 200
-    assert sandbox.session.get(path, headers=headers, timeout=5).status_code == 404
+    assert sandbox.session.delete(path, headers=headers, timeout=60).status_code == 200
+    assert sandbox.session.get(path, headers=headers, timeout=60).status_code == 404

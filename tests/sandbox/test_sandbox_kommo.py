@@ -25,7 +25,7 @@ def kommo(
 ) -> requests.Response:
     url = f"{sandbox.url}/kommo/demo/api/v4{path}"
     headers = {"Authorization": f"Bearer {token}"}
-    return requests.request(method, url, json=body, headers=headers, timeout=10, **options)
+    return requests.request(method, url, json=body, headers=headers, timeout=60, **options)
 
 
 def lead(**changes: Any) -> dict[str, Any]:
@@ -277,8 +277,8 @@ def test_two_accounts_hold_look_alike_ids_and_share_nothing(sandbox: Client) -> 
     other = ACCOUNTS["other"]["kommo"]
     url = f"{sandbox.url}/kommo/{other['subdomain']}/api/v4/leads"
     headers = {"Authorization": f"Bearer {other['token']}"}
-    assert requests.get(url, headers=headers, timeout=10).status_code == 204
-    twin = requests.post(url, json=[{"name": "x"}], headers=headers, timeout=10).json()
+    assert requests.get(url, headers=headers, timeout=60).status_code == 204
+    twin = requests.post(url, json=[{"name": "x"}], headers=headers, timeout=60).json()
     assert twin["_embedded"]["leads"][0]["id"] == number
 
 

@@ -31,7 +31,7 @@ def graph(
 ) -> requests.Response:
     headers = {"Authorization": f"Bearer {token}"}
     url = f"{sandbox.url}/graph/v26.0{path}"
-    return requests.request(method, url, headers=headers, timeout=10, **options)
+    return requests.request(method, url, headers=headers, timeout=60, **options)
 
 
 def error(answer: requests.Response) -> tuple[int, int, int | None]:
@@ -103,16 +103,16 @@ def test_the_token_may_come_in_query_or_form(sandbox: Client) -> None:
     assert sandbox.get(f"/graph/v26.0/me?access_token={DEMO['token']}").json()["name"] == "Demo"
     form = {"access_token": DEMO["token"], "data": json.dumps([chat()])}
     url = f"{sandbox.url}/graph/v25.0/{DEMO['good_pixel_id']}/events"
-    assert requests.post(url, data=form, timeout=10).json()["events_received"] == 1
+    assert requests.post(url, data=form, timeout=60).json()["events_received"] == 1
 
 
 def test_debug_token_tells_valid_tokens_from_others(sandbox: Client) -> None:
     asking = {"access_token": f"77|{DEMO['app_secret']}"}
     ask = f"{sandbox.url}/graph/v26.0/debug_token"
-    good = requests.get(ask, params=asking | {"input_token": DEMO["token"]}, timeout=10).json()["data"]
-    bad = requests.get(ask, params=asking | {"input_token": "x"}, timeout=10).json()["data"]
+    good = requests.get(ask, params=asking | {"input_token": DEMO["token"]}, timeout=60).json()["data"]
+    bad = requests.get(ask, params=asking | {"input_token": "x"}, timeout=60).json()["data"]
     assert good["is_valid"] and "ads_management" in good["scopes"] and not bad["is_valid"]
-    wrong = requests.get(ask, params={"input_token": "x", "access_token": "77|wrong"}, timeout=10)
+    wrong = requests.get(ask, params={"input_token": "x", "access_token": "77|wrong"}, timeout=60)
     assert error(wrong) == (400, 190, None)
     granted = graph(sandbox, "GET", "/me/permissions").json()["data"]
     assert {"permission": "ads_read", "status": "granted"} in granted
@@ -278,7 +278,7 @@ def test_the_token_decides_whose_ad_it_is(sandbox: Client) -> None:
 
 @pytest.fixture
 def account(sandbox: Client) -> Iterator[AdAccount]:
-    session = FacebookSession(app_secret=DEMO["app_secret"], access_token=DEMO["token"], timeout=10)
+    session = FacebookSession(app_secret=DEMO["app_secret"], access_token=DEMO["token"], timeout=60)
     session.GRAPH = f"{sandbox.url}/graph"
     yield AdAccount(f"act_{DEMO['ad_account_id']}", api=FacebookAdsApi(session))
     session.requests.close()

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from integrations.base.replay import NotReplayable, delivery_replay
 from integrations.models import Delivery
 from tenants.context import in_organization
-from tests.support.ledger import canonical
+from tests.support.ledger import canonical, subscriber_of
 from tests.support.sandbox import Phone, Sandbox
 
 REFUSED = {"status": 400, "body": {"error": {"message": "refused", "code": 100, "error_subcode": 2804050}}}
@@ -24,10 +24,11 @@ def replay(*words: str) -> str:
 
 
 def dead(schema: str, phone: Phone) -> list[Delivery]:
-    found = {key[2] for key in canonical(schema, phone.number) if key[5] == "dead"}
+    """The lead's own dead deliveries, latest first."""
+    person = subscriber_of(schema, phone.number)
     with in_organization(schema):
-        rows = Delivery.objects.filter(state="dead", business_key__in=found).order_by("-created_at")
-        return list(rows)
+        rows = Delivery.objects.filter(state="dead", conversation__subscriber=person)
+        return list(rows.order_by("-created_at"))
 
 
 @pytest.mark.parametrize(

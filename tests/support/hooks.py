@@ -94,7 +94,7 @@ class Door:
         self.post(self._stripe_url, body, stripe_headers(body, self._stripe_url))
 
     def post(self, url: str, body: bytes, headers: dict[str, str]) -> None:
-        answer = self.sandbox.http.post(url, data=body, headers=headers, timeout=10)
+        answer = self.sandbox.http.post(url, data=body, headers=headers, timeout=60)
         assert answer.status_code == 200, f"{url}: {answer.status_code}"
 
 
@@ -120,5 +120,5 @@ def post_again(sandbox: Sandbox, hooks: Iterable[dict[str, Any]]) -> None:
     for hook in hooks:
         body = hook["body"].encode()
         headers = stripe_headers(body, hook["url"]) if hook["platform"] == "stripe" else hook["headers"]
-        answer = sandbox.http.post(hook["url"], data=body, headers=headers, timeout=10)
+        answer = sandbox.http.post(hook["url"], data=body, headers=headers, timeout=60)
         assert answer.status_code == 200, f"{hook['platform']}: {answer.status_code}"

@@ -6,22 +6,19 @@ import hashlib
 import json
 from typing import Any
 
-from django.db import connection
-
 from tests.support.sandbox import ROOT, Sandbox
 
 
-def fingerprint(schema_name: str) -> str:
+def fingerprint(cursor: Any, schema_name: str) -> str:
     """A hash over every row of every table of a schema."""
     digest = hashlib.sha256()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT table_name FROM information_schema.tables WHERE table_schema = %s ORDER BY 1",
-            (schema_name,),
-        )
-        for (table,) in cursor.fetchall():
-            cursor.execute(f'SELECT md5(t::text) FROM "{schema_name}"."{table}" t ORDER BY 1')
-            digest.update(f"{table}:{cursor.fetchall()}".encode())
+    cursor.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = %s ORDER BY 1",
+        (schema_name,),
+    )
+    for (table,) in cursor.fetchall():
+        cursor.execute(f'SELECT md5(t::text) FROM "{schema_name}"."{table}" t ORDER BY 1')
+        digest.update(f"{table}:{cursor.fetchall()}".encode())
     return digest.hexdigest()
 
 

@@ -85,7 +85,7 @@ class Threaded:
     def running(self) -> bool:
         return self._thread.is_alive()
 
-    def result(self, seconds: float = 20.0) -> Any:
+    def result(self, seconds: float = 60.0) -> Any:
         self._thread.join(seconds)
         assert not self._thread.is_alive(), "the thread does not end"
         if self._error is not None:
@@ -120,7 +120,7 @@ def state(task: int) -> str:
 
 def reap(session: Session, count: int) -> None:
     """Frees `count` claims of dead sessions; a closed backend takes a moment to end."""
-    freed, end = 0, time.monotonic() + 5
+    freed, end = 0, time.monotonic() + 30
     while freed < count and time.monotonic() < end:
         freed += session.reap(force=True)
     assert freed == count

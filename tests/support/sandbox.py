@@ -35,10 +35,10 @@ class Sandbox:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(timeout=5)
+        self.process.wait(timeout=30)
 
     def get(self, path: str, **params: Any) -> Any:
-        answer = self.http.get(f"{self.url}{path}", params=params, timeout=10)
+        answer = self.http.get(f"{self.url}{path}", params=params, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
@@ -70,7 +70,7 @@ class Sandbox:
             self.clear_faults()
 
     def clear_faults(self) -> None:
-        self.http.delete(f"{self.url}/_faults", timeout=10).raise_for_status()
+        self.http.delete(f"{self.url}/_faults", timeout=60).raise_for_status()
 
 
 _numbers = itertools.count(random.randrange(1_000_000, 8_000_000))
@@ -121,7 +121,7 @@ class Phone:
         link = next(m for m in reversed(self.received()) if m["type"] == "cta_url")
         return self.act("pay", url=link["link"]["url"])
 
-    def wait_for(self, count: int, seconds: float = 10.0) -> dict[str, Any]:
+    def wait_for(self, count: int, seconds: float = 30.0) -> dict[str, Any]:
         """The business's `count`-th message. Fails when it does not come in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

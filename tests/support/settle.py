@@ -28,7 +28,7 @@ def work_once(queues: tuple[str, ...] = tuple(Queue.values)) -> int:
     return moved
 
 
-def settle(sandbox: Sandbox, *, seconds: float = 20.0, queues: tuple[str, ...] = tuple(Queue.values)) -> None:
+def settle(sandbox: Sandbox, *, seconds: float = 60.0, queues: tuple[str, ...] = tuple(Queue.values)) -> None:
     """Works until queues are empty and no hook is on its way; later timers and back-offs stay.
 
     Fails after `seconds` with what is left.

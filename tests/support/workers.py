@@ -16,6 +16,8 @@ from integrations.receipts.intake import drain_receipts
 
 RECEIPT_LOOPS = 2
 PAUSE = 0.005
+#: Where nothing is promised, only that it happens: a bound that a loaded machine keeps.
+PATIENCE = 30.0
 
 
 class Workers:

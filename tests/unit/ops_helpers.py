@@ -28,7 +28,7 @@ def start_program(text: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
     """Wait for the condition; fails naming it after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -13,7 +13,7 @@ import pytest
 
 from arriwa.ops import folders
 from arriwa.ops.errors import OpsError
-from arriwa.ops.instance import claim_instance, load_secrets, product_environment
+from arriwa.ops.instance import base_environment, claim_instance, load_secrets, product_environment
 from arriwa.ops.ports import free_port, reserve_port
 
 
@@ -35,6 +35,18 @@ def test_second_run_of_an_instance_gets_the_next_name(tmp_path: Path) -> None:
     assert (second.name, second.taken) == ("demo-2", "demo")
     first.lock.release()
     assert claim_instance(tmp_path, "demo").name == "demo"
+
+
+def test_compiled_files_are_kept_in_the_virtual_environment_where_none_may_lie_beside_the_sources(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    environment = base_environment()
+    assert "PYTHONDONTWRITEBYTECODE" not in environment
+    assert Path(environment["PYTHONPYCACHEPREFIX"]).is_relative_to(sys.prefix)
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    assert "PYTHONPYCACHEPREFIX" not in base_environment()
 
 
 def test_instance_name_cannot_leave_the_data_folder(tmp_path: Path) -> None:

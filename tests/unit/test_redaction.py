@@ -9,7 +9,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from arriwa.common import redaction
 from arriwa.common.redaction import PHONE, SECRET, RedactingFilter, redact, redact_text
 
 PHONE_NUMBER = "37129999999"
@@ -132,10 +135,10 @@ def test_a_bearer_in_a_list_of_headers_is_masked() -> None:
 
 
 def test_a_megabyte_of_hostile_text_takes_little_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for piece in ("a-", "1", "+1 ", "token", "://a:", "eyJ", "Bearer "):
         redact_text(piece * (200_000 // len(piece)))
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def _record(msg: Any, *args: Any, exc_info: Any = None) -> logging.LogRecord:
@@ -174,3 +177,41 @@ def test_the_filter_redacts_structured_events() -> None:
 
 def test_the_filter_survives_arguments_that_do_not_fit() -> None:
     assert _rendered(_record("%s and %s", "+37129999999")) == f"%s and %s ('{PHONE}',)"
+
+
+_PIECES = st.sampled_from(
+    [
+        *"aZ09 _-+./:=?&@\"'\\\n\u017f\u212a",
+        "https://",
+        "user:pw@host",
+        "bearer abcdefghijk",
+        "BA\u017fIC abcdefghijk",
+        "token=",
+        "x-arriwa-key: ",
+        "sk_live_1",
+        "whsec_abcd",
+        "EAAabcdefghijkl",
+        "eyJabcdefgh.a.b",
+        "wa.me/",
+        "what\u017fapp.com/send?phone=",
+        "phone",
+        PHONE_NUMBER,
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join))
+def test_the_quick_look_leaves_out_nothing(text: str) -> None:
+    """Every pattern in its turn, whatever the text holds, says the same as the look that spares most."""
+    slow = text
+    for pattern, replacement in (
+        (redaction._URL_PASSWORD, rf"\g<1>{SECRET}"),
+        (redaction._BEARER, rf"\g<1> {SECRET}"),
+        (redaction._KEYED_SECRET, rf"\g<1>{SECRET}"),
+        (redaction._BARE_SECRETS, SECRET),
+        (redaction._CHAT_LINK, rf"\g<1>{PHONE}"),
+        (redaction._KEYED_PHONE, rf"\g<1>{PHONE}"),
+        (redaction._PLUS_PHONE, PHONE),
+    ):
+        slow = pattern.sub(replacement, slow)
+    assert redact_text(text) == slow
