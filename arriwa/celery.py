@@ -6,21 +6,13 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, setup_logging
+from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arriwa.settings")
 
 app = Celery("arriwa")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["arriwa.outbox", "integrations.receipts"], related_name="tasks")
-
-
-@celeryd_init.connect
-def _stand_back(**kwargs: Any) -> None:
-    """A worker with a backlog must not take the processor from what answers people (`ARRIWA_WORKER_NICE`)."""
-    from django.conf import settings
-
-    os.nice(int(settings.WORKER_NICE))
 
 
 @setup_logging.connect

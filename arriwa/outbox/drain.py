@@ -17,6 +17,7 @@ from django_tenants.utils import schema_context
 from arriwa.common import clock
 from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.outbox.callers import Callers
+from arriwa.outbox.courtesy import step_politely
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.finish import backoff, tasks_finish
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, RecordsMany, Verdict, effect_for, timer_for
@@ -73,14 +74,16 @@ class Drain:
         """There may be work: ends the patience of a `step`; for other threads to call."""
         self._callers.wake()
 
-    def step(self, *, patience: float = 0.0) -> int:
+    def step(self, *, patience: float = 0.0, at_most: int = 0) -> int:
         """Records finished calls, claims and starts new ones. Returns how many tasks moved.
+
+        `at_most`: calls begun now, 0 for as many as there is room for.
 
         Waits up to `patience` seconds for a call to finish when nothing else can be done.
         """
         self._callers.look()
         moved = self._record_finished() if self._worth_recording() else 0
-        room = self._callers.room
+        room = min(self._callers.room, at_most or self.concurrency)
         if room > 0 and (moved or not self.backlog or not self.busy):
             tasks = self.session.claim(self.queue, now=real_now(), limit=room, sure=self.backlog)
             self.backlog = len(tasks) >= room
@@ -263,7 +266,7 @@ def _drain(queue: str, seconds: float) -> int:
     moved = 0
     try:
         while time.monotonic() < end or work.busy:
-            step = work.step(patience=0.05)
+            step = step_politely(queue, lambda few: work.step(patience=0 if few else 0.05, at_most=few))
             moved += step
             if not step and not work.busy:
                 break

@@ -186,8 +186,6 @@ if CELERY_BROKER_URL.startswith("pgmq:"):
         "visibility_timeout": 120,
         "pool_size": 4,
     }
-#: How far a worker steps back for web and relay on the same machine, as nice(1) counts: 0 to 19.
-WORKER_NICE = env.number("ARRIWA_WORKER_NICE", 19)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_DEFAULT_QUEUE = "events"
