@@ -44,10 +44,15 @@ def step_politely(queue: str, step: Callable[[int], int]) -> int:
     """
     if queue not in PATIENT or not _people_wait():
         return step(0)
-    with _turn:
+    # Not for ever: a step that waits for a lock must not stop the other queue.
+    mine = _turn.acquire(timeout=LONGEST)
+    try:
         begin = time.monotonic()
         moved = step(FEW)
         time.sleep(min(LONGEST, REST * (time.monotonic() - begin)))
+    finally:
+        if mine:
+            _turn.release()
     return moved
 
 

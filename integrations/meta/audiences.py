@@ -8,11 +8,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db.models import F
+from psycopg.types.json import Jsonb
 
 from arriwa.common import clock, ids
 from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.common.redaction import redact_text
-from arriwa.common.statements import Statement
+from arriwa.common.statements import Statement, array
 from arriwa.outbox.enqueue import TASK_COLUMNS, TASK_PLACES, poke_at_commit, task_enqueue, task_values
 from arriwa.outbox.finish import backoff
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, register_effect
@@ -36,9 +37,15 @@ class Change:
     """One person who joins or leaves, at the version that was read."""
 
     membership: AudienceMembership
-    delivery: Delivery
+    #: Id of its delivery.
+    delivery: UUID
     row: AudienceRow
     join: bool
+
+    @property
+    def verb(self) -> str:
+        """In the words of the ledger."""
+        return "join" if self.join else "leave"
 
 
 @dataclass(slots=True)
@@ -77,49 +84,33 @@ class AudienceEffect:
         )
         # Wanted, unwanted and wanted again before anything was sent: there is nothing to tell.
         settled = [m for m in stale if m.desired == m.confirmed]
-        for membership in settled:
-            _confirm(membership)
+        _confirm(settled)
         changing = [m for m in stale if m.desired != m.confirmed]
         if not changing:
             return [Attempt(tasks, verdict=DONE)]
         settings = MetaSettings.from_connection(audience.connection.config, audience.connection.secrets())
-        changes = [self._change(audience, membership) for membership in changing]
+        changes = self._changes(audience, changing)
         name = audience.connection.config.get("audience_names", {}).get(audience.name, audience.name)
         sync = Sync(audience, name, settings, changes, audience.external_id)
         return [Attempt(tasks, payload=sync)]
 
-    def _change(self, audience: Audience, membership: AudienceMembership) -> Change:
-        person = person_open(membership.subscriber)
-        verb = "join" if membership.desired else "leave"
-        delivery, _ = Delivery.objects.get_or_create(
-            id=ids.event_id(
-                organization=current_organization_id(),
-                fact=str(membership.id),
-                account=str(audience.id),
-                action=f"{verb}:{membership.version}",
-            ),
-            defaults={
-                "connection": audience.connection,
-                "platform": audience.connection.platform,
-                "kind": KIND,
-                "action": f"{verb} {audience.name}",
-                "target": audience.external_id or audience.name,
-                "business_key": f"{verb}:{audience.name}",
-                "fact": membership.id,
-                "conversation_id": membership.conversation_id,
-                "created_at": clock.now(),
-            },
+    def _changes(self, audience: Audience, changing: Sequence[AudienceMembership]) -> list[Change]:
+        changes = [_change(audience, membership) for membership in changing]
+        now = clock.now()
+        _STARTED.run(
+            audience.connection_id,
+            audience.connection.platform,
+            KIND,
+            audience.external_id or audience.name,
+            now,
+            now,
+            array(change.delivery for change in changes),
+            array(f"{change.verb} {audience.name}" for change in changes),
+            array(f"{change.verb}:{audience.name}" for change in changes),
+            array(change.membership.id for change in changes),
+            array(change.membership.conversation_id for change in changes),
         )
-        delivery.state = Delivery.State.STARTED
-        delivery.started_at = delivery.started_at or clock.now()
-        delivery.attempts += 1
-        delivery.save(update_fields=["state", "started_at", "attempts"])
-        row = audience_row(
-            str(membership.subscriber_id),
-            person["phone"] or None,
-            membership.subscriber.country or None,
-        )
-        return Change(membership, delivery, row, membership.desired)
+        return changes
 
     def call(self, attempt: Attempt) -> None:
         """Makes the audience if need be, adds, then removes. Raises the errors of `AudiencesClient`."""
@@ -136,7 +127,7 @@ class AudienceEffect:
                 sync.counts[join] = send(
                     sync.external_id,
                     [change.row for change in changes],
-                    _session_id(changes[0].delivery.id),
+                    _session_id(changes[0].delivery),
                 )
 
     def record(self, attempt: Attempt) -> Sequence[Verdict]:
@@ -144,10 +135,9 @@ class AudienceEffect:
         sync: Sync = attempt.payload
         if sync.external_id and sync.external_id != sync.audience.external_id:
             Audience.objects.filter(id=sync.audience.id).update(external_id=sync.external_id)
-        for change in sync.changes:
-            counts = sync.counts.get(change.join)
-            if counts is not None:
-                self._confirm(change, counts, sync.external_id)
+        for join, counts in sync.counts.items():
+            told = [change for change in sync.changes if change.join is join]
+            self._confirm(told, counts, sync.external_id)
         if attempt.error is None:
             connection_succeeded(sync.audience.connection)
             verdict = DONE if len(sync.changes) < MAX_ROWS else Verdict(Outcome.RETRY)
@@ -155,21 +145,20 @@ class AudienceEffect:
             verdict = self._failed(sync, attempt.error, attempt.tasks[0])
         return [verdict] * len(attempt.tasks)
 
-    def _confirm(self, change: Change, counts: SessionCounts, external_id: str) -> None:
-        _confirm(change.membership)
-        Delivery.objects.filter(id=change.delivery.id).update(
-            state=Delivery.State.CONFIRMED,
-            target=external_id,
-            external_id=counts.session_id,
-            proof={
-                "session_id": counts.session_id,
-                "num_received": counts.num_received,
-                "num_invalid_entries": counts.num_invalid_entries,
-                "audience_id": external_id,
-            },
-            finished_at=clock.now(),
-            error_code="",
-            error_text="",
+    def _confirm(self, changes: Sequence[Change], counts: SessionCounts, external_id: str) -> None:
+        _confirm([change.membership for change in changes])
+        proof = {
+            "session_id": counts.session_id,
+            "num_received": counts.num_received,
+            "num_invalid_entries": counts.num_invalid_entries,
+            "audience_id": external_id,
+        }
+        _TOLD.run(
+            external_id,
+            counts.session_id,
+            Jsonb(proof),
+            clock.now(),
+            array(change.delivery for change in changes),
         )
 
     def replay(self, delivery: Delivery) -> None:
@@ -178,7 +167,7 @@ class AudienceEffect:
         audience_poke(membership.audience, membership.audience.connection)
 
     def _failed(self, sync: Sync, error: ArriwaError, task: Claimed) -> Verdict:
-        open_changes = [c.delivery.id for c in sync.changes if c.join not in sync.counts]
+        open_changes = [c.delivery for c in sync.changes if c.join not in sync.counts]
         dead = error.disposition is Disposition.DEAD
         Delivery.objects.filter(id__in=open_changes).update(
             state=Delivery.State.DEAD if dead else Delivery.State.PENDING,
@@ -195,11 +184,55 @@ class AudienceEffect:
         return after_transient(error, task)
 
 
-def _confirm(membership: AudienceMembership) -> None:
-    """Confirms the version that was read; a newer one has a poke of its own."""
-    AudienceMembership.objects.filter(id=membership.id, confirmed_version__lt=membership.version).update(
-        confirmed=membership.desired, confirmed_version=membership.version
+def _change(audience: Audience, membership: AudienceMembership) -> Change:
+    person = person_open(membership.subscriber)
+    verb = "join" if membership.desired else "leave"
+    delivery = ids.event_id(
+        organization=current_organization_id(),
+        fact=str(membership.id),
+        account=str(audience.id),
+        action=f"{verb}:{membership.version}",
     )
+    subscriber = membership.subscriber
+    row = audience_row(str(subscriber.id), person["phone"] or None, subscriber.country or None)
+    return Change(membership, delivery, row, membership.desired)
+
+
+_STARTED = Statement(
+    """
+INSERT INTO {schema}.integrations_delivery AS d (id, connection_id, platform, kind, action, target,
+    business_key, fact, conversation_id, state, currency, data, attempts, started_at, external_id, proof,
+    error_code, error_text, created_at)
+SELECT v.id, c.connection, c.platform, c.kind, v.action, c.target, v.key, v.fact, v.conversation, 'started',
+    '', '{}', 1, c.started_at, '', '{}', '', '', c.created_at
+FROM (SELECT %s::uuid, %s::text, %s::text, %s::text, %s::timestamptz, %s::timestamptz)
+    AS c (connection, platform, kind, target, started_at, created_at),
+    unnest(%s::uuid[], %s::text[], %s::text[], %s::uuid[], %s::uuid[])
+    AS v (id, action, key, fact, conversation)
+ON CONFLICT (id) DO UPDATE SET state = 'started', attempts = d.attempts + 1,
+    started_at = coalesce(d.started_at, excluded.started_at)
+"""
+)
+_TOLD = Statement(
+    "UPDATE {schema}.integrations_delivery SET state = 'confirmed', target = %s, external_id = %s,"
+    " proof = %s, finished_at = %s, error_code = '', error_text = '' WHERE id = ANY(%s::uuid[])"
+)
+_CONFIRM = Statement(
+    "UPDATE {schema}.integrations_audiencemembership m SET confirmed = v.desired,"
+    " confirmed_version = v.version FROM unnest(%s::uuid[], %s::bool[], %s::int[])"
+    " AS v (id, desired, version)"
+    " WHERE m.id = v.id AND m.confirmed_version < v.version"
+)
+
+
+def _confirm(memberships: Sequence[AudienceMembership]) -> None:
+    """Confirms the versions that were read; a newer one has a poke of its own."""
+    if memberships:
+        _CONFIRM.run(
+            array(membership.id for membership in memberships),
+            array(membership.desired for membership in memberships),
+            array(membership.version for membership in memberships),
+        )
 
 
 def _session_id(delivery_id: UUID) -> int:
