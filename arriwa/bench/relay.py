@@ -1,15 +1,22 @@
-"""Messages sent per second by the relay's drain, beside a bare loop over the same requests."""
+"""Messages sent per second by the relay's drain, beside bare loops over the same requests.
+
+The bare loop of the ratio posts through the product's own lean session, the plain one through
+`requests.Session`, as a script would.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import requests
 from django.db import transaction
 from django_tenants.utils import schema_context
+from requests.adapters import HTTPAdapter
 
 from arriwa.bench.common import Stage, empty_queues, execute, figure, interactive_left, say, wait_until
 from arriwa.common import clock
@@ -35,7 +42,7 @@ _QUESTION = Buttons(
 
 
 def measure(stage: Stage, *, messages: int, rounds: int) -> None:
-    """Prints relay_ratio_0ms and relay_ratio_50ms with both speeds behind them."""
+    """Prints relay_ratio_0ms and relay_ratio_50ms with the speeds behind them, and relay_plain_ratio_…"""
     stage.start("sandbox")
     stage.provision()
     stage.statuses(())
@@ -47,18 +54,21 @@ def measure(stage: Stage, *, messages: int, rounds: int) -> None:
         if latency:
             stage.ask("/_faults", dial)
         count = messages if not latency else messages // 2
-        ours, bare = [], []
+        ours, bare, plain = [], [], []
         # The first pair of rounds warms connections and plans and is not counted.
         for number in range(rounds + 1):
             drained, bodies = _drain(stage, people, count)
-            looped = _bare(stage, bodies)
-            say(f"{latency} ms: relay {drained:.0f}/s, bare loop {looped:.0f}/s")
+            looped = _bare(stage, bodies, lambda: HttpSession(trusted=True))
+            simple = _bare(stage, bodies, _plain)
+            say(f"{latency} ms: relay {drained:.0f}/s, bare loop {looped:.0f}/s, plain {simple:.0f}/s")
             if number:
                 ours.append(drained)
                 bare.append(looped)
+                plain.append(simple)
         figure(f"relay_{latency}ms_per_second", sum(ours) / len(ours), "1/s")
         figure(f"relay_bare_{latency}ms_per_second", sum(bare) / len(bare), "1/s")
         figure(f"relay_ratio_{latency}ms", sum(ours) / sum(bare), "(aim: at least 0.7)")
+        figure(f"relay_plain_ratio_{latency}ms", sum(ours) / sum(plain), "(against requests as it comes)")
         if latency:
             stage.clear_faults()
     stage.stop("relay", "sandbox")
@@ -129,10 +139,10 @@ def _postpone(schema_name: str, delay: timedelta) -> None:
     tasks.update(available_at=first.available_at + delay)
 
 
-def _bare(stage: Stage, sent: list[dict[str, Any]]) -> float:
-    """The same requests from as many threads through the same kind of session, and nothing else."""
+def _bare(stage: Stage, sent: list[dict[str, Any]], make: Callable[[], requests.Session]) -> float:
+    """The same requests from as many threads through one kept-alive session, and nothing else."""
     after = _last_id(stage)
-    session = HttpSession(trusted=True)
+    session = make()
     bodies = [(request["path"], json.loads(request["body"])) for request in sent]
     token = {request["path"]: request["headers"]["Authorization"] for request in sent}
 
@@ -147,6 +157,14 @@ def _bare(stage: Stage, sent: list[dict[str, Any]]) -> float:
             pass
     session.close()
     return _speed(stage.ask(f"/_received?platform=gupshup&path=/v3/message&after={after}"))
+
+
+def _plain() -> requests.Session:
+    session = requests.Session()
+    # Neither proxies of the environment nor connections made anew.
+    session.trust_env = False
+    session.mount("http://", HTTPAdapter(pool_maxsize=CONCURRENCY))
+    return session
 
 
 def _last_id(stage: Stage) -> int:
