@@ -18,11 +18,12 @@ import psycopg
 from django.db import OperationalError, close_old_connections, connection
 
 from arriwa.outbox import wakeup
-from arriwa.outbox.drain import CONCURRENCY, Drain, drain_timers
+from arriwa.outbox.drain import CONCURRENCY, Drain
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.models import Queue
 from arriwa.outbox.session import Session, direct_connection
 from arriwa.outbox.tasks import WORKER_QUEUES, wake
+from arriwa.outbox.timers import drain_timers
 from integrations.receipts.intake import drain_receipts
 
 logger = logging.getLogger(__name__)

@@ -7,20 +7,17 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db import DatabaseError, transaction
 from django.db import connection as db
 from django_tenants.utils import schema_context
 
-from arriwa.common import clock
 from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.outbox.callers import Callers
 from arriwa.outbox.courtesy import step_politely
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.finish import backoff, tasks_finish
-from arriwa.outbox.registry import Attempt, Claimed, Outcome, RecordsMany, Verdict, effect_for, timer_for
+from arriwa.outbox.registry import Attempt, Claimed, Outcome, RecordsMany, Verdict, effect_for
 from arriwa.outbox.session import Session
 
 logger = logging.getLogger(__name__)
@@ -33,8 +30,6 @@ CONCURRENCIES = {"agents": 48, "events": 48, "bulk": 24}
 #: after the last one that came.
 LINGER = 0.02
 GAP = 0.003
-#: How soon a timer rings again whose handling failed.
-TIMER_RETRY = timedelta(seconds=5)
 
 
 class CallCrashed(ArriwaError):
@@ -277,76 +272,3 @@ def _drain(queue: str, seconds: float) -> int:
     finally:
         work.close()
     return moved
-
-
-#: First key of the two-key advisory lock on a timer that rings.
-TIMER_LOCK = 0x4157_0003
-#: Due timers looked at for one that nobody else is ringing.
-TIMERS_SEEN = 32
-
-_DUE = """
-SELECT id FROM public.outbox_timer WHERE due_at <= %s AND schema_name = %s ORDER BY due_at, id LIMIT %s
-"""
-_THIS_TIMER = "FROM public.outbox_timer WHERE id = %s AND turn = %s AND due_at = %s"
-
-
-def drain_timers(*, limit: int = 100) -> int:
-    """Rings due timers, each in a transaction of its own with what it brings about."""
-    rung = 0
-    with db.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT schema_name FROM public.outbox_timer WHERE due_at <= %s", (clock.now(),)
-        )
-        schemas = [row[0] for row in cursor.fetchall()]
-    for schema_name in schemas:
-        while rung < limit and _ring_one(schema_name):
-            rung += 1
-    return rung
-
-
-def _ring_one(schema_name: str) -> bool:
-    """Rings the first due timer that nobody else is ringing; False when there is none.
-
-    The timer's row is locked after what it rings for, as everywhere: a message locks its
-    conversation and then sets the timer, so the other order would be a deadlock.
-    """
-    with schema_context(schema_name), transaction.atomic():
-        timer = _take_timer(schema_name)
-        if timer is None:
-            return False
-        number, kind, subject, turn, due_at = timer
-        with db.cursor() as cursor:
-            try:
-                with transaction.atomic():
-                    timer_for(kind)(UUID(str(subject)), turn)
-                    # One that was set anew meanwhile stays.
-                    cursor.execute(f"DELETE {_THIS_TIMER}", (number, turn, due_at))
-            except Exception:
-                # Any fault of a handler: the timer rings again instead of being lost.
-                logger.exception("timer %s of %s in %s failed; it rings again", kind, subject, schema_name)
-                cursor.execute(
-                    "UPDATE public.outbox_timer SET due_at = %s WHERE id = %s AND turn = %s AND due_at = %s",
-                    (clock.now() + TIMER_RETRY, number, turn, due_at),
-                )
-        return True
-
-
-def _take_timer(schema_name: str) -> tuple[int, str, str, int, datetime] | None:
-    """A due timer that is ours until the transaction ends: (id, kind, subject, turn, due_at)."""
-    now = clock.now()
-    with db.cursor() as cursor:
-        cursor.execute(_DUE, (now, schema_name, TIMERS_SEEN))
-        for (number,) in cursor.fetchall():
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (TIMER_LOCK, number % (1 << 31)))
-            if not cursor.fetchone()[0]:
-                continue
-            # Whoever held the lock until now may have rung it.
-            cursor.execute(
-                "SELECT id, kind, subject, turn, due_at FROM public.outbox_timer"
-                " WHERE id = %s AND due_at <= %s",
-                (number, now),
-            )
-            row: tuple[int, str, str, int, datetime] | None = cursor.fetchone()
-            if row is not None:
-                return row
-    return None

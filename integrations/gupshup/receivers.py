@@ -10,7 +10,7 @@ from django.dispatch import receiver
 from integrations.base.deliveries import connection_of, delivery_enqueue
 from integrations.gupshup.kinds import MESSAGE
 from integrations.gupshup.status_matching import messages_of_statuses, status_take_in
-from integrations.receipts.intake import Origin, events_new, register_intake, register_together
+from integrations.receipts.registry import Origin, events_new, register_intake, register_together
 from subscribers import signals
 from subscribers.click_id import judge_click_id
 from subscribers.inbound import Inbound, MessageReceived, MessageStatusChanged

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol
 from uuid import UUID
 
 from django.db import DataError, OperationalError, transaction
@@ -19,7 +17,7 @@ from django_tenants.utils import schema_context
 
 from arriwa.common import sealing
 from arriwa.common.errors import ArriwaError
-from arriwa.common.statements import Statement, row_insert
+from arriwa.common.statements import row_insert
 from arriwa.outbox.enqueue import real_now
 from integrations.base.hooks import BrokenItem, UnparsableHook
 from integrations.models import DeadReceipt
@@ -32,6 +30,14 @@ from integrations.receipts.queue import (
     receipts_leave,
 )
 from integrations.receipts.receiver import hook_handler
+from integrations.receipts.registry import (
+    NoIntake,
+    Origin,
+    TakesTogether,
+    event_is_new,
+    intakes,
+    together_ways,
+)
 from subscribers.inbound import HookIgnored, Inbound
 from tenants.context import organization_id_of
 
@@ -42,53 +48,10 @@ MAX_ATTEMPTS = 8
 OUR_FAULT = "Our own code failed; the log tells where. Correct it and replay this receipt."
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a hook came in."""
-
-    platform: str
-    organization: UUID
-    workspace: UUID
-    connection: UUID
-    received_at: datetime
-
-
-Intake = Callable[[Origin, Inbound], None]
-_intakes: dict[str, Intake] = {}
-
-
-class NoIntake(ArriwaError):
-    """No code takes in this platform's hooks; replay the receipt once a release does."""
-
-
-def register_intake(platform: str, function: Intake) -> None:
-    """`function` turns a platform's normalized events into facts, inside a transaction."""
-    _intakes[platform] = function
-
-
-class TakesTogether(Protocol):
-    """How a platform takes in many small facts by few statements, in one transaction."""
-
-    def fits(self, item: Inbound) -> bool:
-        """Whether the item is such a small fact."""
-
-    def take_in(self, offered: Sequence[tuple[Origin, Inbound]]) -> list[bool]:
-        """In the organization's schema: takes in what is simple; tells for each item whether it was.
-
-        Notes keys with `events_new`; locks no conversation, so that groups cannot block each other.
-        """
-
-
-_together: dict[str, TakesTogether] = {}
 #: Receipts looked at in one go.
 WINDOW = 32
 #: A message has four statuses; enough to see that there is more.
 GLANCE = 6
-
-
-def register_together(platform: str, way: TakesTogether) -> None:
-    """Small facts of `platform`, such as statuses, need not come one by one."""
-    _together[platform] = way
 
 
 def drain_receipts(*, limit: int = 1000, patience: float = 0.0) -> int:
@@ -189,7 +152,7 @@ def _serve_together(pairs: Sequence[tuple[Receipt, Inbound | None]]) -> int:
         if item is not None and (receipt.schema_name, receipt.platform) == (head.schema_name, head.platform)
     ]
     with schema_context(head.schema_name):
-        taken = _together[head.platform].take_in([(_origin(receipt), item) for receipt, item in group])
+        taken = together_ways[head.platform].take_in([(_origin(receipt), item) for receipt, item in group])
     done = [receipt.id for (receipt, _), yes in zip(group, taken, strict=True) if yes]
     if done:
         receipts_leave(done)
@@ -203,7 +166,7 @@ _SMALL_LIMIT = 4096
 
 def _small_fact(receipt: Receipt) -> Inbound | None:
     """The only item of a receipt that may be taken in together with others, None for any other."""
-    way = _together.get(receipt.platform)
+    way = together_ways.get(receipt.platform)
     if way is None or receipt.done or receipt.attempts:
         return None
     if receipt.uid not in _small:
@@ -301,7 +264,7 @@ def _opened(receipt: Receipt, origin: Origin) -> bytes:
 def _items(receipt: Receipt, raw: bytes) -> list[Inbound | BrokenItem]:
     """The hook's items. Raises UnparsableHook, NoIntake."""
     handler = hook_handler(receipt.platform)
-    if handler is None or receipt.platform not in _intakes:
+    if handler is None or receipt.platform not in intakes:
         raise NoIntake()
     return handler.parse(raw)
 
@@ -312,24 +275,7 @@ def _take_in(origin: Origin, item: Inbound | BrokenItem) -> None:
     if isinstance(item, HookIgnored) and not item.key:
         return
     if event_is_new(item.key, origin.received_at):
-        _intakes[origin.platform](origin, item)
-
-
-def event_is_new(key: str, at: datetime) -> bool:
-    """Notes the event's key; False when it was taken in before (R1)."""
-    return bool(events_new([key], at))
-
-
-_NEW_KEYS = Statement(
-    "INSERT INTO {schema}.integrations_inboundevent (key, received_at)"
-    " SELECT k, %s FROM unnest(%s::text[]) k ORDER BY k ON CONFLICT DO NOTHING RETURNING key"
-)
-
-
-def events_new(keys: Sequence[str], at: datetime) -> set[str]:
-    """Notes the events' keys; those that were not taken in before (R1)."""
-    by_cut = {key[:240]: key for key in keys}
-    return {by_cut[key] for (key,) in _NEW_KEYS.rows(at, list(by_cut))}
+        intakes[origin.platform](origin, item)
 
 
 def _bury(origin: Origin, raw: bytes, code: str, text: str) -> None:

@@ -7,9 +7,10 @@ from datetime import timedelta
 from celery import shared_task
 
 from arriwa.common import clock
-from arriwa.outbox.drain import drain, drain_timers
+from arriwa.outbox.drain import drain
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.models import Queue, RateLimit
+from arriwa.outbox.timers import drain_timers
 from integrations.base.connect import held_release
 from integrations.models import InboundEvent, OrphanStatus
 from integrations.receipts.intake import drain_receipts

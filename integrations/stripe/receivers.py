@@ -9,7 +9,7 @@ from django.dispatch import receiver
 from arriwa.common import clock
 from integrations.base.deliveries import connection_for, delivery_create, delivery_enqueue
 from integrations.models import Connection, Delivery
-from integrations.receipts.intake import Origin, register_intake
+from integrations.receipts.registry import Origin, register_intake
 from integrations.stripe.effects import KIND
 from subscribers import signals
 from subscribers.inbound import Inbound, PaymentReceived

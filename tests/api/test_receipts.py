@@ -15,7 +15,7 @@ from arriwa.common import sealing
 from arriwa.outbox.enqueue import real_now
 from integrations.base.hooks import UnparsableHook
 from integrations.models import DeadReceipt, InboundEvent
-from integrations.receipts import intake
+from integrations.receipts import intake, registry
 from integrations.receipts.intake import drain_receipts
 from integrations.receipts.models import Receipt
 from integrations.receipts.receiver import Receiver, hook_handler
@@ -225,11 +225,11 @@ def test_a_value_that_no_table_takes_is_dead_at_once(demo: Any, receiver: Receiv
 def test_a_dead_receipt_is_replayed_once_its_cause_is_gone(demo: Any, receiver: Receiver, seen: Seen) -> None:
     """No code takes the hooks of WhatsApp in, as between two releases; then it does."""
     message = text("важно")
-    taking = intake._intakes.pop("gupshup")
+    taking = registry.intakes.pop("gupshup")
     try:
         take(receiver, route_of(demo, "gupshup"), json.dumps(whatsapp(message)).encode())
     finally:
-        intake._intakes["gupshup"] = taking
+        registry.intakes["gupshup"] = taking
     (dead,) = seen.dead()
     assert dead.error_code == "no_intake"
     with in_organization(seen.schema):
@@ -293,8 +293,8 @@ def test_a_fault_of_ours_is_tried_again_and_then_kept(
     def crash(origin: Any, event: Any) -> None:
         raise ZeroDivisionError("a fault of ours")
 
-    taking = intake._intakes["gupshup"]
-    intake.register_intake("gupshup", crash)
+    taking = registry.intakes["gupshup"]
+    registry.register_intake("gupshup", crash)
     try:
         knock(receiver, route_of(demo, "gupshup"), json.dumps(whatsapp(text())).encode())
         for attempt in range(1, intake.MAX_ATTEMPTS):
@@ -303,7 +303,7 @@ def test_a_fault_of_ours_is_tried_again_and_then_kept(
             Receipt.objects.update(available_at=real_now())
         drain_receipts()
     finally:
-        intake.register_intake("gupshup", taking)
+        registry.register_intake("gupshup", taking)
     assert Receipt.objects.count() == 0
     assert [dead.error_code for dead in seen.dead()] == ["ZeroDivisionError"]
     assert seen.events() == set()

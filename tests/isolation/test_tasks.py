@@ -10,10 +10,11 @@ from django.db import connection
 
 from arriwa.common import clock
 from arriwa.outbox import registry
-from arriwa.outbox.drain import drain, drain_timers
+from arriwa.outbox.drain import drain
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.models import OutboxTask, Queue, Timer
 from arriwa.outbox.registry import effect_for, effect_kinds
+from arriwa.outbox.timers import drain_timers
 from integrations.models import AudienceMembership, DealMirror, Delivery
 from subscribers.models import Conversation
 from tenants.context import in_organization

@@ -14,9 +14,9 @@ from django_tenants.utils import schema_context
 
 from arriwa.common import clock
 from arriwa.outbox import registry
-from arriwa.outbox.drain import drain_timers
 from arriwa.outbox.enqueue import timer_cancel, timer_set
 from arriwa.outbox.models import Timer
+from arriwa.outbox.timers import drain_timers
 from tests.outbox.conftest import A, B
 from tests.support.outbox import Threaded
 

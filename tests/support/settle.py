@@ -8,9 +8,10 @@ from datetime import timedelta
 from django.db import connection
 
 from arriwa.common import clock
-from arriwa.outbox.drain import drain, drain_timers
+from arriwa.outbox.drain import drain
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.models import OutboxTask, Queue, Timer
+from arriwa.outbox.timers import drain_timers
 from integrations.receipts.intake import drain_receipts
 from integrations.receipts.models import Receipt
 from tests.support.sandbox import Sandbox

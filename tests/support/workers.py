@@ -9,9 +9,10 @@ from typing import Self
 
 from django.db import connection
 
-from arriwa.outbox.drain import Drain, drain_timers
+from arriwa.outbox.drain import Drain
 from arriwa.outbox.models import Queue
 from arriwa.outbox.session import Session
+from arriwa.outbox.timers import drain_timers
 from integrations.receipts.intake import drain_receipts
 
 RECEIPT_LOOPS = 2
