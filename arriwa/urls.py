@@ -12,4 +12,5 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("api/", include("arriwa.api.urls")),
     path("admin/", admin.site.urls),
+    path("", include("arriwa.pages.urls")),
 ]

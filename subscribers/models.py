@@ -20,11 +20,21 @@ class PlaybookVersion(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="playbooks")
     number = models.PositiveIntegerField()
     document = models.JSONField()
+    #: The user who wrote it; None for Arriwa.
+    created_by = models.UUIDField(null=True, blank=True)
+    #: Why, in the author's words; "" for none.
+    note = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField(default=clock.now)
+    #: None: the draft. A workspace has at most one.
     published_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "number"], name="playbook_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "number"], name="playbook_number_once"),
+            models.UniqueConstraint(
+                fields=["workspace"], condition=Q(published_at=None), name="playbook_draft_once"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"playbook {self.number}"
@@ -45,6 +55,8 @@ class Subscriber(models.Model):
     country = models.CharField(max_length=2, blank=True, default="")
     language = models.CharField(max_length=8)
     opted_out_at = models.DateTimeField(null=True, blank=True)
+    #: Imported as someone who bought before: never asked Q1.
+    known_customer_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -293,3 +305,22 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product} {self.amount_minor} {self.currency}"
+
+
+class TrialChat(models.Model):
+    """An owner tries the draft in a chat beside it; nothing of it reaches a platform."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="trial_chats")
+    user = models.UUIDField()
+    document = models.JSONField()
+    #: The machine's Snapshot as JSON.
+    snapshot = models.JSONField()
+    #: [{"direction", "content", "reason"}], oldest first.
+    messages = models.JSONField(default=list)
+    #: Set when the chat came to an offer: the checklist's condition.
+    finished_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(default=clock.now)
+
+    def __str__(self) -> str:
+        return f"trial of {self.workspace_id}"

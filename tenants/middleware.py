@@ -15,8 +15,8 @@ SESSION_KEY = "organization"
 class OrganizationMiddleware:
     """Sets the connection's schema for a signed-in member and resets it afterwards.
 
-    `request.organization` is the Organization or None. API requests with a token choose theirs in
-    `arriwa.api.authentication`.
+    `request.organization` and `request.membership` are None for others. API requests with a token choose
+    theirs in `arriwa.api.authentication`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -24,7 +24,7 @@ class OrganizationMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         enter_public()
-        request.organization = None  # type: ignore[attr-defined]
+        request.organization = request.membership = None  # type: ignore[attr-defined]
         user = getattr(request, "user", None)
         if user is not None and user.is_authenticated:
             mine = Membership.objects.filter(user=user).select_related("organization").order_by("id")
@@ -32,6 +32,7 @@ class OrganizationMiddleware:
             membership = (mine.filter(organization_id=chosen) if chosen else mine).first()
             if membership is not None:
                 request.organization = membership.organization  # type: ignore[attr-defined]
+                request.membership = membership  # type: ignore[attr-defined]
                 enter_tenant(membership.organization)
         try:
             return self.get_response(request)

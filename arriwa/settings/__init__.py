@@ -31,7 +31,12 @@ SHARED_APPS = [
     "django.contrib.auth",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "unfold",
     "django.contrib.admin",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.facebook",
     "django.contrib.staticfiles",
     "django_celery_beat",
     "rest_framework",
@@ -65,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "tenants.middleware.OrganizationMiddleware",
 ]
@@ -80,6 +86,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "arriwa.pages.access.shell_context",
             ]
         },
     }
@@ -161,6 +168,50 @@ AGENT_DEADLINE_SECONDS = env.number("ARRIWA_AGENT_DEADLINE_SECONDS", 15)
 WINDOW_MARGIN_SECONDS = env.number("ARRIWA_WINDOW_MARGIN_SECONDS", 600)
 #: Largest hook body, in bytes (design 3).
 HOOK_BODY_LIMIT = 4 * 1024 * 1024
+
+# --- sign-in through Facebook (T1, T3) -------------------------------------------------------------
+
+AUTHENTICATION_BACKENDS = [
+    # Passwords are for staff alone.
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+META_GRAPH_VERSION = "v26.0"
+META_APP_ID = env.text("ARRIWA_META_APP_ID")
+META_APP_SECRET = env.text("ARRIWA_META_APP_SECRET")
+#: Where the consent dialog is; the Graph itself is PLATFORM_URLS["meta"].
+META_DIALOG_URL = env.text("ARRIWA_META_DIALOG_URL", "https://www.facebook.com").rstrip("/")
+#: What the brief asks for in steps 1, 5 and 6 (T3), then what Meta needs beyond it (docs/departures.md).
+FACEBOOK_SCOPES = {
+    "signin": ["public_profile", "business_management", "email"],
+    "ads": ["ads_read", "ads_management"],
+    "commerce": [
+        "commerce_account_read_orders",
+        "commerce_account_read_reports",
+        "commerce_account_read_settings",
+        "catalog_management",
+    ],
+}
+FACEBOOK_SCOPES_ADDED = {
+    "signin": env.words("ARRIWA_FACEBOOK_SIGNIN_SCOPES", "pages_show_list"),
+    "ads": env.words(
+        "ARRIWA_FACEBOOK_ADS_SCOPES", "whatsapp_business_management,whatsapp_business_manage_events"
+    ),
+    "commerce": env.words("ARRIWA_FACEBOOK_COMMERCE_SCOPES"),
+}
+SOCIALACCOUNT_PROVIDERS = {
+    "facebook": {
+        "METHOD": "oauth2",
+        "APPS": [{"client_id": META_APP_ID, "secret": META_APP_SECRET, "key": ""}],
+        "SCOPE": [*FACEBOOK_SCOPES["signin"], *FACEBOOK_SCOPES_ADDED["signin"]],
+        "FIELDS": ["id", "name", "email", "first_name", "last_name"],
+        "VERSION": META_GRAPH_VERSION,
+        "GRAPH_API_URL": f"{PLATFORM_URLS['meta']}/{META_GRAPH_VERSION}",
+        "AUTHORIZE_URL": f"{META_DIALOG_URL}/{META_GRAPH_VERSION}/dialog/oauth",
+    }
+}
+LOGIN_URL = "/"
+LOGIN_REDIRECT_URL = "/start"
 
 # --- Celery: wake-ups only (design, decision 4) ----------------------------------------------------
 

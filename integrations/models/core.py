@@ -1,59 +1,13 @@
-"""Connections to platforms, and the lasting proof of what was told to whom (design 3)."""
+"""What was told to whom with its proof, mirrors, and hooks that could not be worked off (design 3)."""
 
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from django.db import models
 
-from arriwa.common import clock, sealing
+from integrations.models.connections import Connection
 from subscribers.models import Conversation, Subscriber
-from tenants.context import current_organization_id
-from tenants.workspaces.models import Workspace
-
-
-class Connection(models.Model):
-    """A workspace's access to one account of a platform (T2)."""
-
-    class State(models.TextChoices):
-        ACTIVE = "active", "Active"
-        PAUSED = "paused", "Paused"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="connections")
-    platform = models.CharField(max_length=16)
-    #: The platform's id of the account: app id, ad account, subdomain, acct_…, flow id.
-    account = models.CharField(max_length=120)
-    config = models.JSONField(default=dict)
-    #: JSON object of tokens and keys, sealed.
-    secrets_sealed = models.BinaryField()
-    state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
-    #: Why it is paused, in words for the owner.
-    state_reason = models.CharField(max_length=300, blank=True, default="")
-    last_success_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(default=clock.now)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["workspace", "platform", "account"], name="connection_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.platform} {self.account}"
-
-    def secrets(self) -> dict[str, Any]:
-        """The opened secrets. Raises SealBroken when they are another tenant's."""
-        opened: dict[str, Any] = sealing.unseal_json(
-            self.secrets_sealed, organization=current_organization_id(), row=f"connection:{self.id}"
-        )
-        return opened
-
-    def set_secrets(self, secrets: dict[str, Any]) -> None:
-        """Seals `secrets` into the row; the caller saves it."""
-        self.secrets_sealed = sealing.seal_json(
-            secrets, organization=current_organization_id(), row=f"connection:{self.id}"
-        )
 
 
 class Delivery(models.Model):
@@ -119,13 +73,15 @@ class Audience(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="audiences")
+    #: The ad account that holds it, digits.
+    ad_account_id = models.CharField(max_length=64, default="")
     name = models.CharField(max_length=120)
     #: The platform's id; "" until it is made there.
     external_id = models.CharField(max_length=64, blank=True, default="")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["connection", "name"], name="audience_once"),
+            models.UniqueConstraint(fields=["connection", "ad_account_id", "name"], name="audience_once"),
         ]
 
     def __str__(self) -> str:

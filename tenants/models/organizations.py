@@ -1,9 +1,7 @@
-"""Who may go where: the public schema's tables (design, decision 1)."""
+"""People, organizations, and the routes by which hooks find them."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import uuid
 
 from django.contrib.auth.models import AbstractUser
@@ -81,30 +79,3 @@ class HookRoute(models.Model):
     def seal_row(self) -> str:
         """What the sealed secrets are bound to."""
         return f"hook_route:{self.id}"
-
-
-class ApiToken(models.Model):
-    """A named key to the API. Only its hash is stored; it is shown once, when it is made."""
-
-    PREFIX = "arw_"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=100)
-    digest = models.CharField(max_length=64, unique=True)
-    role = models.CharField(max_length=16, choices=Role.choices, default=Role.ANALYST)
-    created_at = models.DateTimeField(default=clock.now)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return self.name
-
-    @staticmethod
-    def digest_of(token: str) -> str:
-        """Hex SHA-256; the token has 256 random bits, so no slow hash is needed."""
-        return hashlib.sha256(token.encode()).hexdigest()
-
-    @classmethod
-    def new_token(cls) -> str:
-        """A fresh token, as the user gets it."""
-        return cls.PREFIX + secrets.token_urlsafe(32)

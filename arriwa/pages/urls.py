@@ -1,0 +1,7 @@
+"""URLs of the pages (design 6); each area adds its own."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
