@@ -130,8 +130,6 @@ class NumberRoute(models.Model):
     payments = models.ForeignKey(
         Connection, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    #: The switch that stops the bot for this number alone (design 5).
-    bot_on = models.BooleanField(default=True)
 
     class Meta:
         constraints = [
@@ -142,3 +140,8 @@ class NumberRoute(models.Model):
 
     def __str__(self) -> str:
         return f"route of {self.number_id or 'every number'}"
+
+    @property
+    def bot_on(self) -> bool:
+        """Whether this number's own switch is on; `subscribers.services.switches` turns it."""
+        return self.number_id not in self.workspace.silent_channels
