@@ -16,5 +16,8 @@ class SubscribersConfig(AppConfig):
         from subscribers.sender import HELD_BACK
         from subscribers.services.conversation import SILENCE, message_held_back, silence_ring
 
+        from subscribers import imports  # registers its effect
+
+        assert imports
         register_timer(SILENCE, silence_ring)
         register_timer(HELD_BACK, message_held_back)
