@@ -13,10 +13,9 @@ class SubscribersConfig(AppConfig):
     def ready(self) -> None:
         """Makes the domain's timers known to the outbox."""
         from arriwa.outbox.registry import register_timer
+        from subscribers import imports  # registers its effect
         from subscribers.sender import HELD_BACK
         from subscribers.services.conversation import SILENCE, message_held_back, silence_ring
-
-        from subscribers import imports  # registers its effect
 
         assert imports
         register_timer(SILENCE, silence_ring)

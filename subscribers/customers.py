@@ -18,7 +18,9 @@ from arriwa.common.errors import ArriwaError
 MOST_BYTES = 8 * 1024 * 1024
 MOST_LINES = 100_000
 _DELIMITERS = (";", ",", "\t")
-_PHONE_HEADERS = re.compile(r"phone|mobile|whats ?app|tel\b|телефон|тел\b|тел\.|мобил|номер|ватсап|вотсап", re.I)
+_PHONE_HEADERS = re.compile(
+    r"phone|mobile|whats ?app|tel\b|телефон|тел\b|тел\.|мобил|номер|ватсап|вотсап", re.I
+)
 _NAME_HEADERS = re.compile(r"name|client|customer|имя|фио|клиент|контакт|покупатель", re.I)
 _LONGEST_NAME = 200
 #: Rows looked at when columns are guessed.
@@ -77,7 +79,9 @@ def table_read(body: bytes) -> Table:
     if len(body) > MOST_BYTES:
         raise FileUnreadable("The file is larger than 8 MiB. Split it and upload the parts one by one.")
     text = _decoded(body)
-    delimiter = max(_DELIMITERS, key=lambda mark: sum(line.count(mark) for line in text.splitlines()[:_SAMPLE]))
+    delimiter = max(
+        _DELIMITERS, key=lambda mark: sum(line.count(mark) for line in text.splitlines()[:_SAMPLE])
+    )
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows: list[tuple[int, list[str]]] = []
     try:
@@ -89,7 +93,9 @@ def table_read(body: bytes) -> Table:
     if not rows:
         raise FileUnreadable("The file has no rows. Choose the one with your customers.")
     if len(rows) > MOST_LINES:
-        raise FileUnreadable("The file has more than 100,000 lines. Split it and upload the parts one by one.")
+        raise FileUnreadable(
+            "The file has more than 100,000 lines. Split it and upload the parts one by one."
+        )
     header = [] if any(_looks_like_phone(cell) for cell in rows[0][1]) else rows[0][1]
     found = rows[1:] if header else rows
     if not found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -26,7 +27,7 @@ CSV = "Имя;Телефон;Город\nАна;8 (701) 123-45-67;Алматы\n
 
 def world(**facts) -> World:
     one = World()
-    one.facts = __import__("dataclasses").replace(one.facts, **facts)
+    one.facts = replace(one.facts, **facts)
     return one
 
 
