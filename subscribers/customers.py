@@ -18,9 +18,7 @@ from arriwa.common.errors import ArriwaError
 MOST_BYTES = 8 * 1024 * 1024
 MOST_LINES = 100_000
 _DELIMITERS = (";", ",", "\t")
-_PHONE_HEADERS = re.compile(
-    r"phone|mobile|whats ?app|tel\b|телефон|тел\b|тел\.|мобил|номер|ватсап|вотсап", re.I
-)
+_PHONE_HEADERS = re.compile(r"phone|mobile|whats ?app|\btel\b|телефон|\bтел\b|мобил|номер|в[ао]тсап", re.I)
 _NAME_HEADERS = re.compile(r"name|client|customer|имя|фио|клиент|контакт|покупатель", re.I)
 _LONGEST_NAME = 200
 #: Rows looked at when columns are guessed.
@@ -79,9 +77,8 @@ def table_read(body: bytes) -> Table:
     if len(body) > MOST_BYTES:
         raise FileUnreadable("The file is larger than 8 MiB. Split it and upload the parts one by one.")
     text = _decoded(body)
-    delimiter = max(
-        _DELIMITERS, key=lambda mark: sum(line.count(mark) for line in text.splitlines()[:_SAMPLE])
-    )
+    head = "".join(text.splitlines()[:_SAMPLE])
+    delimiter = max(_DELIMITERS, key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows: list[tuple[int, list[str]]] = []
     try:
@@ -137,7 +134,7 @@ def customers_read(table: Table, columns: Columns, country: str) -> Reading:
 
 
 def phone_digits(written: str, country: str) -> str:
-    """A written phone as digits with country code: ("8 (701) 123-45-67", "KZ") -> "77011234567"; "" when none."""
+    """A written phone as digits with country code: ("8 (701) 123-45-67", "KZ") -> "77011234567", else ""."""
     digits = re.sub(r"\D", "", written)
     if not 7 <= len(digits) <= 15 or re.search(r"[a-zа-я]", written, re.I):
         return ""

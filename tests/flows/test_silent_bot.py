@@ -1,4 +1,4 @@
-"""The bot is silent until the owner publishes and while a switch is off; known customers are asked nothing."""
+"""The bot is silent until the owner publishes and while a switch is off; it asks known customers nothing."""
 
 from __future__ import annotations
 
