@@ -22,8 +22,8 @@ from integrations.meta.graph import GraphToken, graph_request, graph_url
 #: Rows of one page, and pages after which a list is no list any more.
 PAGE_SIZE = 100
 MOST_PAGES = 200
-#: Where a person accepts the terms of custom audiences; nobody can do it for him (reference meta 4.4).
-TERMS_URL = "https://business.facebook.com/ads/manage/customaudiences/tos/?act={id}"
+#: Where people manage their businesses, and accept terms: nobody can do it for them (reference meta 4.4).
+BUSINESS_URL = "https://business.facebook.com"
 
 
 class AssetsClient:
@@ -35,10 +35,17 @@ class AssetsClient:
     """
 
     def __init__(
-        self, base_url: str, token: str, app_secret: str = "", *, session: HttpSession | None = None
+        self,
+        base_url: str,
+        token: str,
+        app_secret: str = "",
+        *,
+        business_url: str = BUSINESS_URL,
+        session: HttpSession | None = None,
     ) -> None:
-        """`base_url`: https://graph.facebook.com or the operator's own."""
+        """`base_url`: https://graph.facebook.com or the operator's own; `business_url`: for links to people."""
         self._base_url = base_url
+        self._business_url = business_url
         self._credential = GraphToken(token, app_secret)
         self._session = session
 
@@ -96,7 +103,8 @@ class AssetsClient:
         row = self._ask("GET", f"act_{number}", params={"fields": "id,tos_accepted,user_tos_accepted"})
         states = (row.get("tos_accepted"), row.get("user_tos_accepted"))
         accepted = any(isinstance(one, dict) and bool(one.get("custom_audience_tos")) for one in states)
-        return AudienceTerms(accepted=accepted, link=TERMS_URL.format(id=number))
+        link = f"{self._business_url}/ads/manage/customaudiences/tos/?act={number}"
+        return AudienceTerms(accepted=accepted, link=link)
 
     # --- WhatsApp accounts ------------------------------------------------------------------------
 

@@ -76,8 +76,8 @@ class LoginClient:
         if not isinstance(long_token, str) or not long_token:
             raise MalformedReply("Meta exchanged a token and named no new one.")
         seconds = answer.get("expires_in")
-        known = isinstance(seconds, int) and seconds > 0
-        return LongToken(long_token, timedelta(seconds=seconds) if known else None)
+        life = timedelta(seconds=seconds) if isinstance(seconds, int) and seconds > 0 else None
+        return LongToken(long_token, life)
 
     def debug(self, token: str) -> TokenInfo:
         """What `token` opens; a dead one is an answer with `is_valid` False, not an error.
