@@ -43,7 +43,7 @@ class AssetsClient:
         business_url: str = BUSINESS_URL,
         session: HttpSession | None = None,
     ) -> None:
-        """`base_url`: https://graph.facebook.com or the operator's own; `business_url`: for links to people."""
+        """`base_url`: https://graph.facebook.com or the operator's own; `business_url`: of links."""
         self._base_url = base_url
         self._business_url = business_url
         self._credential = GraphToken(token, app_secret)
