@@ -183,6 +183,8 @@ META_APP_ID = env.text("ARRIWA_META_APP_ID")
 META_APP_SECRET = env.text("ARRIWA_META_APP_SECRET")
 #: Where the consent dialog is; the Graph itself is PLATFORM_URLS["meta"].
 META_DIALOG_URL = env.text("ARRIWA_META_DIALOG_URL", "https://www.facebook.com").rstrip("/")
+#: Where people accept Meta's terms.
+META_BUSINESS_URL = env.text("ARRIWA_META_BUSINESS_URL", "https://business.facebook.com").rstrip("/")
 #: What the brief asks for in steps 1, 5 and 6 (T3), then what Meta needs beyond it (docs/departures.md).
 FACEBOOK_SCOPES = {
     "signin": ["public_profile", "business_management", "email"],
