@@ -67,9 +67,7 @@ def test_an_account_is_connected_by_its_token_and_told_apart(inside: Any, sandbo
             kommo_connect_token(workspace=inside.workspace, subdomain=given, token="t", actor=ACTOR)
 
 
-def test_the_whole_address_may_be_pasted_and_the_end_of_a_token_is_read(
-    inside: Any, sandbox: Sandbox
-) -> None:
+def test_a_whole_address_may_be_pasted_and_a_tokens_end_is_read(inside: Any, sandbox: Sandbox) -> None:
     claims = base64.urlsafe_b64encode(json.dumps({"exp": 1_900_000_000}).encode()).decode().rstrip("=")
     kommo = account(token=f"eyJ0.{claims}.sig")
     sandbox.post("/_accounts", {kommo["subdomain"]: {"kommo": kommo}})
@@ -135,9 +133,7 @@ def test_a_lost_answer_while_making_stages_makes_none_twice(inside: Any, sandbox
     assert [names.count(name) for name in ("Квалифицирован", "Оплачено")] == [1, 1]
 
 
-def test_without_administrators_rights_nothing_is_made_and_that_is_told(
-    inside: Any, sandbox: Sandbox
-) -> None:
+def test_without_administrators_rights_nothing_is_made_and_it_is_told(inside: Any, sandbox: Sandbox) -> None:
     made, kommo = connected(inside, sandbox)
     sandbox.post("/kommo/_state", {"subdomain": kommo["subdomain"], "state": "no_admin"})
     with pytest.raises(CredentialRefused, match="administrator"):
