@@ -84,6 +84,8 @@ class World:
         self.states: dict[str, Callable[[], Any]] = {}
         #: platform -> how a hook's headers are made anew when it is sent again (signatures with a time)
         self.resigners: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {}
+        #: what `meta_of` says of an account without Meta settings; the fake Facebook sets it
+        self.business_side: Callable[[str], dict[str, Any]] = lambda account: {}
         self._resetters: list[Callable[[], None]] = []
         self.reset()
 
@@ -109,6 +111,14 @@ class World:
                 return name, settings
         return None
 
+    def meta_of(self, account: str) -> dict[str, Any]:
+        """The Meta side of an account: as in accounts.json, else that of its WhatsApp account's business.
+
+        {"business_id", "waba_id", "ads", "catalog_id", "products" ...}; {} when nothing is known.
+        """
+        settings: dict[str, Any] = self.accounts[account].get("meta") or self.business_side(account)
+        return settings
+
     def now(self) -> float:
         """The sandbox's clock, in seconds since the epoch: real time plus `clock_offset` (POST /_clock)."""
         return time.time() + self.clock_offset
@@ -124,6 +134,9 @@ class World:
         self.clock_offset = 0.0
         #: click id of a click-to-WhatsApp ad -> {"account", "ad_id", "at"}; minted by the lead's phone
         self.clicks: dict[str, dict[str, Any]] = {}
+        #: WhatsApp Business accounts made while running: WABA id -> {"business_id", "name",
+        #: "numbers": [{"number", "number_id"}], "shared_with"?: [business id]}; an embedded signup adds them
+        self.wabas: dict[str, dict[str, Any]] = {}
         self.hooks: list[dict[str, Any]] = []
         self.held: dict[str, list[tuple[str, bytes, dict[str, str]]]] = defaultdict(list)
         self._windows: dict[int, deque[float]] = defaultdict(deque)

@@ -24,7 +24,7 @@ def add_demo(app: web.Application, world: World, product_url: str, product_token
         return web.FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
     async def ads(_request: web.Request) -> web.Response:
-        return web.json_response({"accounts": [_card(name, one) for name, one in world.accounts.items()]})
+        return web.json_response({"accounts": [_card(world, name) for name in world.accounts]})
 
     async def name_product(request: web.Request) -> web.Response:
         given = await request.json()
@@ -47,11 +47,11 @@ def add_demo(app: web.Application, world: World, product_url: str, product_token
     app.router.add_static("/static", STATIC)
 
 
-def _card(name: str, platforms: dict[str, Any]) -> dict[str, Any]:
+def _card(world: World, name: str) -> dict[str, Any]:
     """What the page may know of an account: its number and its ads, no secrets."""
     shown = ("id", "name", "headline", "body", "media_type", "pre_typed")
-    gupshup = platforms.get("gupshup", {})
-    ads = platforms.get("meta", {}).get("ads", [])
+    gupshup = world.accounts[name].get("gupshup", {})
+    ads = world.meta_of(name).get("ads", [])
     return {
         "account": name,
         "number": gupshup.get("number", ""),

@@ -6,42 +6,40 @@ Source: reference/meta.md 1-5, 7.3. Paths are /v26.0/...; any version of the for
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
-from sandbox import meta_audiences, meta_members
+from sandbox import facebook_graph, facebook_tokens, meta_audiences, meta_nodes
 from sandbox.core import Handler, World, platform_middleware
-from sandbox.meta_events import check_batch, check_event
+from sandbox.facebook_access import Access
+from sandbox.facebook_login import Login
 from sandbox.meta_graph import (
     Call,
     GraphError,
     Held,
     authenticate,
-    page,
-    parse_fields,
     read_params,
-    select,
+    token_of,
     trace_id,
 )
-from sandbox.meta_tokens import SCOPES, add_usage, debug_token, user_id
+from sandbox.meta_tokens import SCOPES, debug_token, user_id
 
 _held: WeakKeyDictionary[World, Held] = WeakKeyDictionary()
 
 
-def create(world: World) -> web.Application:
+def create(world: World, login: Login) -> web.Application:
     """The application of the fake Graph; its state is emptied at each reset of the world."""
 
     def reset() -> None:
         _held[world] = Held()
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        return await _serve(world, request)
+        return await _serve(world, login, request)
 
     world.on_reset(reset)
-    world.on_state("meta", lambda: state(world))
+    world.on_state("meta", lambda: state(world) | login.state())
     app = web.Application(middlewares=[platform_middleware(world, "meta"), _graph_errors])
     app.router.add_route("*", "/{path:.*}", serve)
     return app
@@ -86,163 +84,84 @@ async def _graph_errors(request: web.Request, handler: Handler) -> web.StreamRes
     return response
 
 
-async def _serve(world: World, request: web.Request) -> web.Response:
+async def _serve(world: World, login: Login, request: web.Request) -> web.Response:
     version, *path = [part for part in request.match_info["path"].split("/") if part] or [""]
     if not re.fullmatch(r"v\d+\.\d+", version):
         raise GraphError(f"Unknown path components: /{request.match_info['path']}", 2500)
     params = await read_params(request)
+    if path == ["oauth", "access_token"]:
+        return web.json_response(facebook_tokens.access_token(login, params))
+    token = token_of(request, params)
     if path == ["debug_token"]:
-        return web.json_response(debug_token(world, params))
-    account, settings = authenticate(world, request, params)
-    if not path:
-        raise GraphError("Unsupported get request", 100, 33, kind="GraphMethodException")
-    method = request.method
-    # The Graph lets a POST stand for another method; big removals need it.
-    if method == "POST" and str(params.get("method", "")).upper() in ("DELETE", "GET"):
-        method = str(params["method"]).upper()
+        return web.json_response(_debug_token(world, login, token, params))
     call = Call(
         world=world,
         held=_held[world],
-        method=method,
+        method=_method(request, params),
         path=path,
         params={key: value for key, value in params.items() if key != "method"},
-        account=account,
-        settings=settings,
+        account="",
+        settings={},
         base=str(request.url.with_query(None)),
         trace=request["trace"],
         headers={"facebook-api-version": version},
     )
-    answer = _route(call)
+    proof = params.get("appsecret_proof")
+    person = login.authenticate(token, proof) if token in login.tokens else None
+    if person is None:
+        call.account, call.settings = authenticate(world, token, proof)
+    if not path:
+        raise GraphError("Unsupported get request", 100, 33, kind="GraphMethodException")
+    answer = facebook_graph.route(call, Access.of(login, person)) if person else _route(call)
     return web.json_response(answer, headers=call.headers)
 
 
+def _method(request: web.Request, params: dict[str, Any]) -> str:
+    """The Graph lets a POST stand for another method; big removals need it."""
+    instead = str(params.get("method", "")).upper()
+    return instead if request.method == "POST" and instead in ("DELETE", "GET") else request.method
+
+
+def _debug_token(world: World, login: Login, asking: str, params: dict[str, Any]) -> dict[str, Any]:
+    looked_at = str(params.get("input_token") or "")
+    if looked_at in login.tokens:
+        return facebook_tokens.debug(login, asking, looked_at)
+    if facebook_tokens.app_of(login, asking) is None:
+        return debug_token(world, asking, looked_at)
+    error = {"code": 190, "message": "Invalid OAuth access token."}
+    return {"data": {"error": error, "is_valid": False, "scopes": []}}
+
+
 def _route(call: Call) -> dict[str, Any]:
+    """The answer to a call with an account's token."""
     node, *edge = call.path
     settings = call.settings
-    datasets = {str(settings.get(key)) for key in ("dataset_id", "good_pixel_id", "noise_pixel_id")}
+    messaging = str(settings.get("dataset_id"))
     if node == "me":
         return _me(call, edge)
     if node == f"act_{settings['ad_account_id']}":
-        add_usage(call)
-        return _ad_account(call, edge)
+        return meta_nodes.ad_account(call, edge)
     audience = meta_audiences.find(call, node)
     if audience is not None:
-        add_usage(call)
-        if not edge:
-            return meta_audiences.one(call, audience)
-        if edge == ["users"] and call.method in ("POST", "DELETE"):
-            return meta_members.change_members(call, audience)
-        _no_edge(call, "CustomAudience")
-    if node in datasets:
+        return meta_nodes.audience(call, audience, edge)
+    if node in {messaging, str(settings.get("good_pixel_id")), str(settings.get("noise_pixel_id"))}:
         if edge == ["events"] and call.method == "POST":
-            return _events(call, node)
-        return _read(call, edge, {"id": node, "name": f"Dataset {node}"}, "AdsPixel")
+            waba_id = str(settings["waba_id"]) if node == messaging else ""
+            return meta_nodes.events(
+                call,
+                node,
+                waba_id=waba_id,
+                clicked=lambda one: one.get("account", call.account) == call.account,
+            )
+        return meta_nodes.read(call, edge, {"id": node, "name": f"Dataset {node}"}, "AdsPixel")
     if node == str(settings["waba_id"]):
         if edge == ["dataset"] and call.method in ("GET", "POST"):
-            return _dataset(call, node)
-        return _read(call, edge, {"id": node, "name": call.account}, "WhatsAppBusinessAccount")
-    for ad in settings.get("ads", []):
-        if ad["id"] == node:
-            add_usage(call)
-            shown = ("id", "name", "account_id", "campaign", "adset", "creative")
-            fields = {"status": "ACTIVE", **{key: ad[key] for key in shown}}
-            return _read(call, edge, fields, "Adgroup")
-    for key in ("campaign", "adset", "creative"):
-        for ad in settings.get("ads", []):
-            if ad[key]["id"] == node:
-                return _read(call, edge, ad[key], key.title())
-    if not re.fullmatch(r"(act_)?\d+", node):
-        raise GraphError(f"(#803) Some of the aliases you requested do not exist: {node}", 803, status=404)
-    call.missing(node)
-
-
-def _read(call: Call, edge: list[str], node: dict[str, Any], kind: str) -> dict[str, Any]:
-    if edge:
-        _no_edge(call, kind)
-    if call.method != "GET":
-        call.missing(node["id"])
-    return select(node, parse_fields(call.text("fields")), kind)
-
-
-def _no_edge(call: Call, kind: str) -> Any:
-    if call.method != "GET":
-        call.missing(call.path[0])
-    raise GraphError(f"(#100) Tried accessing nonexisting field ({call.path[1]}) on node type ({kind})")
-
-
-def _events(call: Call, dataset: str) -> dict[str, Any]:
-    """POST /{dataset}/events: all events are taken, or none."""
-    events = check_batch(call.params.get("data"))
-    now = call.world.now()
-    # A click on another advertiser's ad is no click for this dataset.
-    clicks = {
-        clid
-        for event in events
-        if isinstance(user := event.get("user_data"), dict)
-        and (clid := str(user.get("ctwa_clid") or "")) in call.world.clicks
-        and call.world.clicks[clid].get("account", call.account) == call.account
-    }
-    for event in events:
-        check_event(
-            event,
-            messaging=dataset == str(call.settings["dataset_id"]),
-            waba_id=str(call.settings["waba_id"]),
-            clicks=clicks,
-            now=now,
-        )
-    for event in events:
-        key = (dataset, event["event_name"], event.get("event_id", ""))
-        entry = call.held.events.setdefault(
-            key,
-            {"account": call.account, "count": 0, "fbtrace_ids": [], "at": now, "event": event, "changed": 0},
-        )
-        entry["count"] += 1
-        entry["fbtrace_ids"].append(call.trace)
-        # A repeat under the same key must say the same; how many did not is kept.
-        entry["changed"] += event != entry["event"]
-        if code := call.params.get("test_event_code"):
-            entry["test_event_code"] = code
-    return {"events_received": len(events), "messages": [], "fbtrace_id": call.trace}
-
-
-def _dataset(call: Call, waba: str) -> dict[str, Any]:
-    """Create-or-get of the WABA's one messaging dataset; GET lists nothing before the first POST."""
-    dataset = str(call.settings["dataset_id"])
-    if call.method == "POST":
-        call.held.datasets[waba] = dataset
-        return {"id": dataset}
-    if waba not in call.held.datasets:
-        return {"data": []}
-    return {"data": [{"id": dataset, "name": call.settings.get("dataset_name", f"Dataset {dataset}")}]}
-
-
-def _ad_account(call: Call, edge: list[str]) -> dict[str, Any]:
-    routes: dict[tuple[str, str], Callable[[Call], dict[str, Any]]] = {
-        ("GET", "customaudiences"): meta_audiences.listing,
-        ("POST", "customaudiences"): meta_audiences.create,
-        ("DELETE", "usersofanyaudience"): meta_members.erase,
-        ("GET", "ads"): _ads,
-    }
-    if len(edge) == 1 and (call.method, edge[0]) in routes:
-        return routes[call.method, edge[0]](call)
-    number = str(call.settings["ad_account_id"])
-    accepted = {"custom_audience_tos": int(bool(call.settings.get("custom_audience_tos", True)))}
-    account = {
-        "id": f"act_{number}",
-        "account_id": number,
-        "name": call.account,
-        "account_status": 1,
-        "currency": call.settings.get("currency", "USD"),
-        "timezone_name": call.settings.get("timezone_name", "Asia/Almaty"),
-        "tos_accepted": accepted,
-        "user_tos_accepted": accepted,
-    }
-    return _read(call, edge, account, "AdAccount")
-
-
-def _ads(call: Call) -> dict[str, Any]:
-    fields = parse_fields(call.text("fields"))
-    return page(call, [select(ad, fields, "Adgroup") for ad in call.settings.get("ads", [])])
+            return meta_nodes.dataset(call, node, messaging, settings.get("dataset_name", ""))
+        return meta_nodes.read(call, edge, {"id": node, "name": call.account}, "WhatsAppBusinessAccount")
+    answer = meta_nodes.ad_or_part(call, node, edge)
+    if answer is None:
+        meta_nodes.unknown(call, node)
+    return answer
 
 
 def _me(call: Call, edge: list[str]) -> dict[str, Any]:
@@ -255,4 +174,6 @@ def _me(call: Call, edge: list[str]) -> dict[str, Any]:
         "email": f"{call.account}@example.com",
     }
     call.params.setdefault("fields", "id,name")
-    return _read(call, edge, user | {"client_business_id": str(call.settings["business_id"])}, "User")
+    return meta_nodes.read(
+        call, edge, user | {"client_business_id": str(call.settings["business_id"])}, "User"
+    )

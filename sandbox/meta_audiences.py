@@ -64,7 +64,12 @@ def _check_lookalike(call: Call) -> None:
 def find(call: Call, audience_id: str) -> Audience | None:
     """The audience, when it is of this token's ad account."""
     audience = call.held.audiences.get(audience_id)
-    return audience if audience is not None and audience.account == call.account else None
+    return audience if audience is not None and _is_ours(call, audience) else None
+
+
+def _is_ours(call: Call, audience: Audience) -> bool:
+    number = str(call.settings["ad_account_id"])
+    return (audience.account, audience.ad_account_id) == (call.account, number)
 
 
 def listing(call: Call) -> dict[str, Any]:
@@ -72,7 +77,7 @@ def listing(call: Call) -> dict[str, Any]:
     fields = parse_fields(call.text("fields"))
     rows = []
     for audience in reversed(call.held.audiences.values()):
-        if audience.account == call.account and _kept(call, audience):
+        if _is_ours(call, audience) and _kept(call, audience):
             rows.append(select(node(audience), fields, "CustomAudience"))
     return page(call, rows)
 

@@ -151,20 +151,23 @@ def _json(text: str | bytes, name: str) -> Any:
         raise GraphError(f"(#100) Param {name} must be valid JSON") from None
 
 
-def authenticate(world: World, request: web.Request, params: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """(account name, its Meta settings) of the token in header, query or form; checks appsecret_proof.
+def token_of(request: web.Request, params: dict[str, Any]) -> str:
+    """The token in header, query or form, "" without one."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() in ("bearer", "oauth") else str(params.get("access_token") or "")
+
+
+def authenticate(world: World, token: str, proof: Any) -> tuple[str, dict[str, Any]]:
+    """(account name, its Meta settings) of an account's token; checks appsecret_proof.
 
     Raises GraphError 104 without a token, 190 for a token that nobody holds, 100 for a wrong proof.
     """
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    token = bearer.strip() if scheme.lower() in ("bearer", "oauth") else str(params.get("access_token") or "")
     if not token:
         raise GraphError("An access token is required to request this resource.", 104, status=401)
     found = world.account_by("meta", token=token)
     if found is None:
         raise GraphError("Invalid OAuth access token - Cannot parse access token", 190, status=401)
     name, settings = found
-    proof = params.get("appsecret_proof")
     if proof is not None:
         right = hmac.new(settings["app_secret"].encode(), token.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(right, str(proof)):

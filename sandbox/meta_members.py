@@ -80,7 +80,7 @@ def erase(call: Call) -> dict[str, Any]:
     people, invalid = _people(schema, rows)
     touched = []
     for audience in call.held.audiences.values():
-        if audience.account != call.account:
+        if (audience.account, audience.ad_account_id) != (call.account, str(call.settings["ad_account_id"])):
             continue
         gone = {key for person in people for key in _same_person(audience, person)}
         for key in gone:

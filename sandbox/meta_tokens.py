@@ -56,15 +56,14 @@ def user_id(settings: dict[str, Any]) -> str:
     return f"9{settings['business_id']}"
 
 
-def debug_token(world: World, params: dict[str, Any]) -> dict[str, Any]:
+def debug_token(world: World, asking: str, looked_at: str) -> dict[str, Any]:
     """GET /debug_token?input_token=T&access_token={app id}|{app secret}; reference/meta.md 7.3."""
-    asking = str(params.get("access_token") or "")
     app_id, _, secret = asking.partition("|")
     if not (secret and world.account_by("meta", app_secret=secret)) and not world.account_by(
         "meta", token=asking
     ):
         raise GraphError("Invalid OAuth access token signature.", 190, status=400)
-    found = world.account_by("meta", token=str(params.get("input_token") or ""))
+    found = world.account_by("meta", token=looked_at)
     if found is None:
         error = {"code": 190, "message": "Invalid OAuth access token."}
         return {"data": {"error": error, "is_valid": False, "scopes": []}}

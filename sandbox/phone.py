@@ -95,7 +95,7 @@ class Hand:
 
     async def tap_ad(self, wa_id: str, account: str, given: dict[str, Any]) -> dict[str, Any]:
         """{account, ad_id, text?, greeting?, without_click_id?}: WhatsApp opens, the text is sent."""
-        ads = self.world.accounts[account].get("meta", {}).get("ads", [])
+        ads = self.world.meta_of(account).get("ads", [])
         ad = next((one for one in ads if one["id"] == given.get("ad_id")), None)
         if ad is None:
             raise Mistake(f"Account {account!r} has no ad {given.get('ad_id')!r}", 404)
@@ -115,7 +115,12 @@ class Hand:
         # Status placements carry no click id (gupshup_whatsapp.md 4.2)
         if not given.get("without_click_id"):
             referral["ctwa_clid"] = click_id = make_click_id()
-            self.world.clicks[click_id] = {"account": account, "ad_id": ad["id"], "at": self.world.now()}
+            self.world.clicks[click_id] = {
+                "account": account,
+                "ad_id": ad["id"],
+                "waba_id": str(self.world.accounts[account].get("gupshup", {}).get("waba_id", "")),
+                "at": self.world.now(),
+            }
         greeting = given.get("greeting") or ad.get("greeting")
         if greeting:
             referral["welcome_message"] = {"text": greeting}

@@ -32,6 +32,11 @@ os.environ.update(
         "ARRIWA_PUBLIC_URL": HOOK_URL,
         "ARRIWA_GUPSHUP_URL": f"{SANDBOX_URL}/gupshup",
         "ARRIWA_META_URL": f"{SANDBOX_URL}/graph",
+        "ARRIWA_META_DIALOG_URL": f"{SANDBOX_URL}/dialog",
+        "ARRIWA_META_BUSINESS_URL": f"{SANDBOX_URL}/dialog",
+        # The app of sandbox/people.json
+        "ARRIWA_META_APP_ID": "770000000001",
+        "ARRIWA_META_APP_SECRET": "facebook-sandbox-app-secret",
         "ARRIWA_KOMMO_URL": f"{SANDBOX_URL}/kommo/{{subdomain}}",
         "ARRIWA_STRIPE_URL": f"{SANDBOX_URL}/stripe",
         "ARRIWA_FLOWISE_URL": f"{SANDBOX_URL}/flowise",

@@ -133,6 +133,11 @@ def product_environment(
     platforms = {
         "ARRIWA_GUPSHUP_URL": f"{sandbox_url}/gupshup",
         "ARRIWA_META_URL": f"{sandbox_url}/graph",
+        "ARRIWA_META_DIALOG_URL": f"{sandbox_url}/dialog",
+        "ARRIWA_META_BUSINESS_URL": f"{sandbox_url}/dialog",
+        # The app of sandbox/people.json
+        "ARRIWA_META_APP_ID": "770000000001",
+        "ARRIWA_META_APP_SECRET": "facebook-sandbox-app-secret",
         "ARRIWA_KOMMO_URL": f"{sandbox_url}/kommo/{{subdomain}}",
         "ARRIWA_STRIPE_URL": f"{sandbox_url}/stripe",
         "ARRIWA_FLOWISE_URL": f"{sandbox_url}/flowise",

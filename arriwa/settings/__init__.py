@@ -42,6 +42,7 @@ SHARED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "csp",
     "arriwa",
     "arriwa.outbox",
     "integrations.receipts",
@@ -72,6 +73,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
     "tenants.middleware.OrganizationMiddleware",
 ]
 ROOT_URLCONF = "arriwa.urls"
@@ -193,6 +195,8 @@ META_APP_ID = env.text("ARRIWA_META_APP_ID")
 META_APP_SECRET = env.text("ARRIWA_META_APP_SECRET")
 #: Where the consent dialog is; the Graph itself is PLATFORM_URLS["meta"].
 META_DIALOG_URL = env.text("ARRIWA_META_DIALOG_URL", "https://www.facebook.com").rstrip("/")
+#: Where people accept Meta's terms.
+META_BUSINESS_URL = env.text("ARRIWA_META_BUSINESS_URL", "https://business.facebook.com").rstrip("/")
 #: What the brief asks for in steps 1, 5 and 6 (T3), then what Meta needs beyond it (docs/departures.md).
 FACEBOOK_SCOPES = {
     "signin": ["public_profile", "business_management", "email"],
@@ -281,6 +285,17 @@ LOGGING = {
 # --- safety -------------------------------------------------------------------------------------
 
 X_FRAME_OPTIONS = "SAMEORIGIN"
+CONTENT_SECURITY_POLICY = {
+    # The admin and the API's docs bring inline scripts of their own.
+    "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/docs/"],
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'self'"],
+    },
+}
 if not _DEVELOPMENT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from arriwa.common.http import HttpSession
 from integrations.base.client import Reply, exchange
 from integrations.base.errors import OutcomeUnknown, RemoteFault
 from integrations.meta import GRAPH_VERSION
-from integrations.meta.config import MetaSettings
 from integrations.meta.errors import raise_for_graph
 
 #: Seconds to connect and to read; Meta's insights and audiences may take a while.
 TIMEOUT = (3.05, 30.0)
+
+
+class Credential(Protocol):
+    """Who calls: a connection's settings or a bare token."""
+
+    @property
+    def token(self) -> str:
+        """Goes into the Authorization header."""
+
+    @property
+    def app_secret_proof(self) -> str:
+        """Hex HMAC-SHA256 of the token under the app secret, "" without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphToken:
+    """A token of a person or of the app, which no repr shows; see DOCS["app_secret_proof"]."""
+
+    token: str = field(repr=False)
+    app_secret: str = field(default="", repr=False)
+
+    @property
+    def app_secret_proof(self) -> str:
+        """Hex HMAC-SHA256 of the token under the app secret, "" without one."""
+        if not self.app_secret:
+            return ""
+        return hmac.new(self.app_secret.encode(), self.token.encode(), hashlib.sha256).hexdigest()
 
 
 def graph_url(base_url: str, *path: str) -> str:
@@ -25,7 +54,7 @@ def graph_request(
     method: str,
     url: str,
     *,
-    settings: MetaSettings,
+    settings: Credential,
     session: HttpSession | None,
     params: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
