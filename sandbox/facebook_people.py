@@ -150,7 +150,7 @@ class Directory:
         person = {"id": user_id, "name": name, "first_name": first, "last_name": last}
         person |= {
             "email": given.get("email", f"{key}@example.com"),
-            "about": given.get("about", "made while running"),
+            "about": ["made while running", "заведён на ходу"],
         }
         businesses = [self._make_business(name, one) for one in given.get("businesses", ({},))]
         pages = {}

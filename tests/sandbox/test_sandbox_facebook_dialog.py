@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from facebook_client import APP, BACK, STEP_1, url
-from sandbox_client import Client
+from sandbox_client import ROOT, Client
 
+from sandbox.facebook_html import RUSSIAN
 from tests.support.facebook import FacebookPerson, make_person
 
 
@@ -172,6 +174,13 @@ def test_the_dialog_speaks_russian_to_russian_browsers(sandbox: Client) -> None:
     headers = {"Accept-Language": "ru-RU,ru;q=0.9"}
     page = requests.get(url(sandbox), params={"as": "olga"}, headers=headers, timeout=60).text
     assert 'lang="ru"' in page and "Продолжить как Ольга Ким" in page and "Компании" in page
+
+
+def test_every_text_of_the_pages_has_its_russian() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "sandbox").glob("facebook*.py"))
+    said = re.findall(r"""words\((["'])(.+?)\1\)""", source)
+    assert len(said) > 10
+    assert [text for _, text in said if text not in RUSSIAN] == []
 
 
 def test_names_from_outside_are_escaped(sandbox: Client) -> None:
