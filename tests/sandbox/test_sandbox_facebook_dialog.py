@@ -107,6 +107,17 @@ def test_a_scope_with_nothing_ticked_is_declined(sandbox: Client, olga: Facebook
     assert permissions(sandbox, "olga")["declined"] == ["pages_show_list"]
 
 
+def test_an_unticked_box_counts_though_all_is_chosen(sandbox: Client) -> None:
+    query = {"client_id": APP, "redirect_uri": BACK, "scope": STEP_1, "person": "timur", "do": "continue"}
+    ticks = [("tick_pages", "615000000000003"), ("tick_businesses", "7102"), ("tick_businesses", "7103")]
+    sent = [*query.items(), ("grant", "pages_show_list"), ("grant", "business_management"), *ticks]
+    form = [*sent, ("which_pages", "all"), ("which_businesses", "all")]
+    requests.post(url(sandbox).partition("?")[0], data=form, allow_redirects=False, timeout=60)
+    granted = permissions(sandbox, "timur")["granted"]
+    assert granted["pages_show_list"] == ["615000000000003"]
+    assert granted["business_management"] is None
+
+
 def test_others_pages_cannot_be_ticked(sandbox: Client, olga: FacebookPerson) -> None:
     olga.consent(url(sandbox), ticks={"pages": ["615000000000002", "615000000000001"]})
     assert permissions(sandbox, "olga")["granted"]["pages_show_list"] == ["615000000000001"]
