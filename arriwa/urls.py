@@ -12,5 +12,6 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("api/", include("arriwa.api.urls")),
     path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("", include("arriwa.pages.urls")),
 ]

@@ -25,7 +25,7 @@ WORKSPACE_KEY = "workspace"
 class PageRequest(HttpRequest):
     """A request as a guarded page gets it."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     organization: Organization
     membership: Membership
     abilities: Abilities
@@ -105,6 +105,7 @@ def shell_context(request: HttpRequest) -> dict[str, Any]:
     return {
         "menu": menu_for(abilities=abilities, gate=gate, path=request.path),
         "organization": known.organization,
+        "organizations": Organization.objects.filter(memberships__user=known.user).order_by("name"),
         "workspace": known.workspace,
         "workspaces": list(Workspace.objects.order_by("created_at")),
         "lock_reason": reason_text(gate) if gate else "",
