@@ -65,6 +65,12 @@ def test_the_record_tells_what_was_asked_and_answered(sandbox: Client, olga: Fac
     assert set(asked[-1]["query"]["scope"].split(",")) == set(STEP_1.split(","))
 
 
+def test_the_record_holds_no_scope_that_the_app_did_not_ask(sandbox: Client, olga: FacebookPerson) -> None:
+    olga.consent(url(sandbox, scope="ads_read,ads_management"))
+    assert sandbox.held("meta")["consents"][-1]["requested"] == ["ads_management", "ads_read"]
+    assert "public_profile" in permissions(sandbox, "olga")["granted"]
+
+
 def test_a_declined_scope_is_asked_again_only_when_the_app_rerequests(
     sandbox: Client, olga: FacebookPerson
 ) -> None:
