@@ -18,3 +18,11 @@ def schedule_install() -> None:
     PeriodicTask.objects.get_or_create(
         name="receipts tidy", defaults={"task": "receipts.tidy", "interval": daily, "queue": "bulk"}
     )
+    PeriodicTask.objects.get_or_create(
+        name="facebook grants", defaults={"task": "signin.watch", "interval": daily, "queue": "bulk"}
+    )
+    minutely, _ = IntervalSchedule.objects.get_or_create(every=60, period=IntervalSchedule.SECONDS)
+    PeriodicTask.objects.get_or_create(
+        name="deletion requests",
+        defaults={"task": "signin.forget", "interval": minutely, "queue": "bulk", "expire_seconds": 60},
+    )
