@@ -63,13 +63,13 @@ def _forget(request: DeletionRequest) -> None:
             grant_revoke(grant=grant, reason=DEAUTHORIZED)
         alone = set(organizations_owned_alone(user).values_list("id", flat=True))
         for organization in Organization.objects.all():
-            _forget_in(organization, user, grant, owner_gone=organization.id in alone)
+            _forget_in(organization, user, grant)
+            if organization.id in alone:
+                _owner_gone(organization, request)
     user_forget(request=request)
 
 
-def _forget_in(
-    organization: Organization, user: User, grant: FacebookGrant | None, *, owner_gone: bool
-) -> None:
+def _forget_in(organization: Organization, user: User, grant: FacebookGrant | None) -> None:
     """Tokens of his and his name leave the organization's schema; what he did stays on record."""
     if grant is not None:
         connections_stop([organization], grant=grant, reason=DEAUTHORIZED)
@@ -84,6 +84,12 @@ def _forget_in(
         AuditEntry.objects.filter(
             subject=name, action__regex=r"^(member|join_request|invitation)\."
         ).update(subject=SOMEONE)
-        if owner_gone and not AuditEntry.objects.filter(action="organization.owner_gone").exists():
+
+
+def _owner_gone(organization: Organization, request: DeletionRequest) -> None:
+    """Support is to appoint another owner: see `organizations_without_owner`."""
+    with schema_context(organization.schema_name), transaction.atomic():
+        told = AuditEntry.objects.filter(action="organization.owner_gone", at__gte=request.requested_at)
+        if not told.exists():
             audit_record(actor=Actor.system(), action="organization.owner_gone")
             logger.warning("organization %s has lost its only owner", organization.id)
