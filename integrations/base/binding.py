@@ -13,7 +13,7 @@ from tenants.workspaces.models import Workspace
 def number_bind(
     *, workspace: Workspace, number: Connection, agentflow: Agentflow | None, actor: Actor
 ) -> NumberRoute:
-    """The number's chats go to `agentflow`; None: to the workspace's default. A repetition changes nothing."""
+    """The number's chats go to `agentflow`; None: to the workspace's default. Once, however often."""
     route, _ = NumberRoute.objects.select_for_update().get_or_create(workspace=workspace, number=number)
     if route.agentflow != agentflow:
         route.agentflow = agentflow

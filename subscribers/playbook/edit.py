@@ -39,10 +39,7 @@ def value_set(document: Document, path: str, value: Any) -> None:
     *way, last = _parts(path)
     place: Any = document
     for part in way:
-        if isinstance(place, list):
-            place = place[int(part)]
-        else:
-            place = place.setdefault(part, {})
+        place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
     if not isinstance(place, list):
         place[last] = value
     elif int(last) == len(place):

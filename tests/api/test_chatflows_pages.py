@@ -1,4 +1,4 @@
-"""The pages below /chatflows: who may do what, what a repetition changes, and that nothing written is lost."""
+"""The pages below /chatflows: who may do what, what a repetition changes, that nothing written is lost."""
 
 from __future__ import annotations
 
@@ -321,12 +321,14 @@ def test_switches_are_turned_in_the_browser(browser: Any, workspace: Workspace, 
     owner.post("/chatflows/publish/switch", on="0", number=str(number))
     foreign = owner.post("/chatflows/publish/switch", on="0", number=str(uuid.uuid4()))
     assert "not the workspace" in foreign.content.decode()
-    workspace.refresh_from_db()
+    with inside():
+        workspace.refresh_from_db()
     assert (workspace.bot_on, workspace.silent_channels) == (False, [number])
     for _ in range(2):
         owner.post("/chatflows/publish/switch", on="1")
         owner.post("/chatflows/publish/switch", on="1", number=str(number))
-    workspace.refresh_from_db()
+    with inside():
+        workspace.refresh_from_db()
     assert workspace.speaks_on(number)
 
 
@@ -353,7 +355,8 @@ def test_a_list_of_customers_is_looked_at_and_taken_in_once(
     owner = browser()
     body = "ФИО;Тел\nАна;8 701 000 11 22\nБек;word\n".encode("cp1251")
     owner.post("/chatflows/customers", file=SimpleUploadedFile("c.csv", body))
-    page = owner.get("/chatflows/customers")
+    assert "0</strong> people" in owner.get("/chatflows/customers"), "the number's country is another one"
+    page = owner.get("/chatflows/customers", phone="1", name="0", country="KZ")
     assert "+77010001122" in page
     assert "Line 3: this is no phone number" in page
     with inside():

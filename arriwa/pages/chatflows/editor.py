@@ -148,7 +148,7 @@ def _saved(request: PageRequest, section: str, found: Opened) -> HttpResponse:
 
 
 def _act(document: dict[str, Any], action: str) -> dict[str, Any]:
-    """What the pressed button does besides saving: "add:/questions", "remove:/products/1", "up:…", "down:…"."""
+    """What the pressed button does besides saving: "add:/questions", "remove:/products/1", "up:…" …"""
     verb, _colon, path = action.partition(":")
     if verb == "add":
         return changes.member_add(document, path)
