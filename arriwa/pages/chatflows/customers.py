@@ -120,7 +120,8 @@ def _uploaded(request: PageRequest) -> HttpResponse:
 def _preview(request: PageRequest, load: CustomerImport) -> dict[str, Any]:
     table = customers.customers_preview(load)
     guess = columns_guess(table)
-    start = {"phone": guess.phone, "name": guess.name, "country": _country(workspace_of(request))}
+    start: dict[str, Any] = {"phone": guess.phone, "name": guess.name}
+    start["country"] = _country(workspace_of(request))
     form = Choice(table, request.GET) if "phone" in request.GET else Choice(table, initial=start)
     chosen = form.cleaned_data if form.is_bound and form.is_valid() else start
     reading = customers.customers_reading(table, Columns(chosen["phone"], chosen["name"]), chosen["country"])
