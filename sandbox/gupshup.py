@@ -75,7 +75,7 @@ class Partner:
 
     async def send(self, request: web.Request) -> web.Response:
         account, _ = self._app(request)
-        meta = self.world.accounts[account].get("meta", {})
+        meta = self.world.meta_of(account)
         try:
             body = json.loads(await request.read())
             check(

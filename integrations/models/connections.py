@@ -41,6 +41,8 @@ class Connection(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
     #: Why it is paused, in words for the owner.
     state_reason = models.CharField(max_length=300, blank=True, default="")
+    #: The user who paused it; None when Arriwa did: then a check that succeeds lets it work on.
+    paused_by = models.UUIDField(null=True, blank=True)
     health = models.CharField(max_length=8, choices=Health.choices, default=Health.UNKNOWN)
     #: What the last check found, in words for the owner.
     health_text = models.CharField(max_length=400, blank=True, default="")
