@@ -18,3 +18,10 @@ def schedule_install() -> None:
     PeriodicTask.objects.get_or_create(
         name="receipts tidy", defaults={"task": "receipts.tidy", "interval": daily, "queue": "bulk"}
     )
+    PeriodicTask.objects.get_or_create(
+        name="connections check", defaults={"task": "connections.check", "interval": daily, "queue": "bulk"}
+    )
+    hourly, _ = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.HOURS)
+    PeriodicTask.objects.get_or_create(
+        name="kommo renew", defaults={"task": "kommo.renew", "interval": hourly, "queue": "events"}
+    )

@@ -86,6 +86,8 @@ class World:
         self.resigners: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {}
         #: what `meta_of` says of an account without Meta settings; the fake Facebook sets it
         self.business_side: Callable[[str], dict[str, Any]] = lambda account: {}
+        #: business id -> name of everything that could own a WhatsApp account
+        self.business_names: Callable[[], dict[str, str]] = dict
         self._resetters: list[Callable[[], None]] = []
         self.reset()
 

@@ -72,11 +72,12 @@ class Site:
         return handler
 
     def _person_form(self, request: web.Request, chosen: str = "") -> str:
+        words = Words(request)
         people = [
-            (key, one["name"], one.get("about", "")) for key, one in self.login.directory.people.items()
+            (key, one["name"], words.of(one["about"])) for key, one in self.login.directory.people.items()
         ]
         fields = {name: value for name, value in request.query.items() if name not in ("as", "edit")}
-        return person_form(Words(request), people, fields, chosen)
+        return person_form(words, people, fields, chosen)
 
     def _who(self, request: web.Request) -> web.Response:
         words = Words(request)
@@ -105,11 +106,11 @@ class Site:
             f"{words('Continue as')} {name}</button>"
             f'<button name="do" value="cancel">{words("Cancel")}</button></div></form>'
         )
-        if not asked.edit and not asked.together:
+        if len(scopes) < len(asked.scopes):
             edit = hidden({key: value for key, value in fields.items() if key != "edit"} | {"edit": "1"})
             body.append(f'<form method="get">{edit}<button>{words("Edit access")}</button></form>')
-        body.append(f"<p class='muted'>{words('Not you?')}</p>" + self._person_form(request, person))
-        return page(words, f"{asked.app.name} {words('wants access to')}", "".join(body))
+        body.append(self._person_form(request, person))
+        return page(words, f"{asked.app.name} {words('asks for access')}", "".join(body))
 
     def people_name(self, person: str) -> str:
         """The person's name."""

@@ -158,6 +158,18 @@ PLATFORM_URLS = {
     #: Empty: each connection names its own server, and the SSRF guard applies.
     "flowise": env.text("ARRIWA_FLOWISE_URL").rstrip("/"),
 }
+#: Our integration at Kommo; without it accounts are connected by a long-lived token only.
+KOMMO_CLIENT_ID = env.text("ARRIWA_KOMMO_CLIENT_ID")
+KOMMO_CLIENT_SECRET = env.text("ARRIWA_KOMMO_CLIENT_SECRET")
+#: Where an owner lets the integration in, and where Kommo sends him back to: exactly as registered there.
+KOMMO_AUTH_URL = env.text("ARRIWA_KOMMO_AUTH_URL", "https://www.kommo.com/oauth")
+KOMMO_REDIRECT_URI = f"{PUBLIC_URL}/credentials/kommo/callback"
+#: Key of the shared Flowise, with all permissions of flows, credentials, API keys and executions.
+FLOWISE_KEY = env.text("ARRIWA_FLOWISE_KEY")
+#: What the shared Flowise's agentflows run on: an OpenAI-compatible server, its key, the default model.
+LLM_URL = env.text("ARRIWA_LLM_URL").rstrip("/")
+LLM_KEY = env.text("ARRIWA_LLM_KEY")
+LLM_MODEL = env.text("ARRIWA_LLM_MODEL", "gpt-4.1-mini")
 #: Messages a second that one WhatsApp number may send (Meta's default).
 GUPSHUP_RATE = env.number("ARRIWA_GUPSHUP_RATE", 80)
 #: Seconds after which a WhatsApp send in doubt is given up as unknown (design 3).
