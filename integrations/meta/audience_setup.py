@@ -20,7 +20,7 @@ TERMS = "audience_terms"
 
 
 class TermsNotAccepted(IntegrationError):
-    """The terms of custom audiences are not accepted for this ad account: accept them at Meta, check again."""
+    """The terms of custom audiences are not accepted for this ad account: accept them, then check again."""
 
 
 def playbook_of(workspace: Workspace) -> Playbook:
