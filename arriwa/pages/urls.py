@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from arriwa.pages import legal
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("arriwa.pages.start")),
+    path("", include(legal)),
+    path("", include("arriwa.signin.oauth")),
+]

@@ -4,8 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0003_chat_number_switch"),
-        ("integrations", "0003_connect_paused_by"),
+        ("integrations", "0004_connect_paused_by"),
     ]
 
     operations = [
