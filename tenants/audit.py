@@ -81,4 +81,5 @@ def audit_find(
 def audit_actors() -> list[tuple[UUID, str]]:
     """Everybody in the log by their latest name, sorted by it."""
     rows = AuditEntry.objects.exclude(actor=None).order_by("actor", "-at").distinct("actor")
-    return sorted(rows.values_list("actor", "actor_name"), key=lambda row: row[1].lower())
+    found = [(entry.actor, entry.actor_name) for entry in rows.only("actor", "actor_name") if entry.actor]
+    return sorted(found, key=lambda row: row[1].lower())

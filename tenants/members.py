@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from typing import cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -93,8 +92,8 @@ def membership_remove(
 @transaction.atomic
 def membership_leave(*, organization: Organization, user: User, actor: Actor) -> list[ApiToken]:
     """Goes by one's own wish. Returns the API tokens made that still work. Raises NotThere, LastOwner."""
-    mine = Membership.objects.filter(organization=organization, user=user).values_list("id", flat=True)
-    return _end(_locked(organization, mine.first()), actor, "member.left")
+    mine = Membership.objects.filter(organization=organization, user=user).first()
+    return _end(_locked(organization, mine.id if mine else 0), actor, "member.left")
 
 
 def tokens_left_by(organization: Organization, user_id: UUID) -> list[ApiToken]:
@@ -108,15 +107,29 @@ def tokens_left_by(organization: Organization, user_id: UUID) -> list[ApiToken]:
 
 @transaction.atomic
 def invitation_create(
-    *, organization: Organization, role: Role, actor: Actor, by: Abilities, note: str = ""
+    *,
+    organization: Organization,
+    role: Role,
+    actor: Actor,
+    by: Abilities,
+    note: str = "",
+    invitation_id: UUID | None = None,
 ) -> tuple[Invitation, str]:
     """Makes an invitation for seven days and the secret of its link, which cannot be read again.
 
-    Raises NotAllowed for a role beyond the inviter's.
+    `invitation_id`: chosen by the form, so that one sent twice makes one; its secret is then "". Raises
+    NotAllowed for a role beyond the inviter's.
     """
     _check_covers(by, role)
+    if actor.id is None:
+        raise NotAllowed(_("Somebody has to stand behind an invitation."))
+    organization_lock(organization)
+    made = Invitation.objects.filter(organization=organization, id=invitation_id).first()
+    if made is not None:
+        return made, ""
     secret = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
+        id=invitation_id or uuid4(),
         organization=organization,
         role=role,
         note=note,
@@ -195,13 +208,18 @@ def join_request_decide(
     return wish
 
 
-def _locked(organization: Organization, membership_id: int | None) -> Membership:
-    """The membership, with the organization locked: two at once cannot both take the last owner."""
+def organization_lock(organization: Organization) -> None:
+    """Until the transaction ends nobody else changes who belongs to the organization."""
     Organization.objects.select_for_update().get(id=organization.id)
+
+
+def _locked(organization: Organization, membership_id: int) -> Membership:
+    """The membership, with the organization locked: two at once cannot both take the last owner."""
+    organization_lock(organization)
     membership = members_of(organization).filter(id=membership_id).first()
     if membership is None:
         raise NotThere(_("This organization has no such member: reload the list."))
-    return cast(Membership, membership)
+    return membership
 
 
 def _check_covers(by: Abilities, *roles: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -19,6 +19,7 @@ from arriwa.outbox.enqueue import real_now
 from tenants.abilities import MANAGE, READ, SUBJECTS, Abilities, abilities_of
 from tenants.audit import Actor, audit_record
 from tenants.errors import NotAllowed, NotThere, ScopeUnknown
+from tenants.members import organization_lock
 from tenants.models import AccessToken, ApiToken, Organization, Role, User
 
 #: Every scope that a token may be given.
@@ -41,18 +42,25 @@ def token_create(
     created_by: UUID | None,
     actor: Actor,
     by: Abilities,
+    token_id: UUID | None = None,
 ) -> tuple[ApiToken, str]:
     """Makes an API token; returns the row and the token itself, which cannot be read again.
 
-    `scopes`: what it may do, such as ["read:subscribers"]; none is all that the role may. Raises
+    `scopes`: what it may do, such as ["read:subscribers"]; none is all that the role may. `token_id`:
+    chosen by the form, so that one sent twice makes one; its secret is then "". Raises
     ScopeUnknown for a scope that there is not or that the role does not cover, NotAllowed for more than
     the maker may.
     """
     _check_scopes(role, scopes)
     if not by.covers(abilities_of(role, scopes)):
         raise NotAllowed(_("A token may do no more than the one who makes it: choose a smaller role."))
+    organization_lock(organization)
+    made = ApiToken.objects.filter(organization=organization, id=token_id).first()
+    if made is not None:
+        return made, ""
     secret = ApiToken.new_token()
     token = ApiToken.objects.create(
+        id=token_id or uuid4(),
         organization=organization,
         name=name,
         role=role,

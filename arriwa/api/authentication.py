@@ -14,6 +14,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from arriwa.common.schema import enter_tenant
+from arriwa.pages.access import WORKSPACE_KEY
 from tenants.abilities import SUPPORT, Abilities, abilities_of
 from tenants.audit import Actor
 from tenants.members import name_of
@@ -128,7 +129,7 @@ class BrowserAuthentication(SessionAuthentication):
         if user is None or not user.is_authenticated or not user.is_active:
             return None
         self.enforce_csrf(request)
-        chosen = inner.session.get("workspace") or ""
+        chosen = inner.session.get(WORKSPACE_KEY) or ""
         membership = getattr(inner, "membership", None)
         actor = Actor(user.id, name_of(user), AuditEntry.Via.API)
         if membership is None:

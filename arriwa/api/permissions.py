@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from arriwa.api.authentication import Principal
 from arriwa.pages.gate import PAGES, reason_text, workspace_gate
 from tenants.gates import OPEN, STAGES, Gate
+from tenants.models import Organization
 from tenants.workspaces.models import Workspace
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Allowed(BasePermission):
         ability = ability_for(view, str(request.method))
         if ability == ANYONE:
             return True
-        principal = request.user
+        principal: Any = request.user
         if not isinstance(principal, Principal):
             return False
         if ability == SIGNED_IN or ability is None:
@@ -114,12 +115,13 @@ def workspace_chosen(request: Request, principal: Principal) -> Workspace | None
 
 def principal_of(request: Request) -> Principal:
     """Who calls. Raises Http404 where nobody is signed in: a guarded view never comes so far."""
-    if not isinstance(request.user, Principal):
+    caller: Any = request.user
+    if not isinstance(caller, Principal):
         raise Http404
-    return request.user
+    return caller
 
 
-def organization_of(request: Request) -> Any:
+def organization_of(request: Request) -> Organization:
     """The caller's organization. Raises PermissionDenied for somebody without one."""
     organization = principal_of(request).organization
     if organization is None:

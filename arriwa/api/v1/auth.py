@@ -104,12 +104,13 @@ class Login(APIView):
         """`{accessToken, userData, userAbilityRules}`; 400 by field for what does not fit."""
         wanted = parsed(LoginSerializer, request)
         session_key = ""
+        caller: Any = request.user
         if wanted["email"]:
             principal = self._by_password(request, wanted)
         elif wanted["token"]:
             principal = self._by_token(wanted["token"])
-        elif isinstance(request.user, Principal):
-            principal = request.user
+        elif isinstance(caller, Principal):
+            principal = caller
             # One that came with the session ends with it, however often it is renewed.
             if isinstance(request.auth, AccessToken):
                 session_key = request.auth.session_key
@@ -152,6 +153,7 @@ class Login(APIView):
 
     def _organization(self, user: User, wanted: UUID | None) -> Organization:
         """The one named, else the first that the person is a member of."""
+        found: Organization | None
         if wanted is not None:
             found = Organization.objects.filter(id=wanted).first()
         else:

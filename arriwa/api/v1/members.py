@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,6 +14,7 @@ from rest_framework.views import APIView
 from arriwa.api.pagination import page_of
 from arriwa.api.permissions import organization_of, principal_of
 from arriwa.api.shapes import LIST_PARAMETERS, envelope, parsed, refusals
+from arriwa.pages.settings.links import invitation_url
 from tenants.abilities import MANAGE
 from tenants.gates import ONBOARDING
 from tenants.members import (
@@ -100,11 +100,6 @@ class DecisionSerializer(serializers.Serializer[Any]):
 
     accept = serializers.BooleanField()
     role = serializers.ChoiceField(Role.choices, required=False, default=Role.ANALYST)
-
-
-def invitation_url(secret: str) -> str:
-    """The link that an invited person opens."""
-    return f"{settings.PUBLIC_URL}/join/{secret}"
 
 
 class MemberView(APIView):
