@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from arriwa.pages import legal
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("arriwa.pages.start")),
+    path("", include(legal)),
+    path("", include("arriwa.signin.oauth")),
     path("", include("arriwa.pages.settings.urls")),
 ]

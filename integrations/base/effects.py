@@ -297,9 +297,12 @@ def after_transient(error: ArriwaError, task: Claimed) -> Verdict:
 
 
 def connection_pause(connection: Connection, error: ArriwaError) -> None:
-    """The credential no longer works: everything of this connection waits for a person."""
-    Connection.objects.filter(id=connection.id).update(
-        state=Connection.State.PAUSED, state_reason=redact_text(error.message)[:300]
+    """The credential no longer works: everything of this connection waits for a person.
+
+    One that a person paused keeps that person's reason.
+    """
+    Connection.objects.filter(id=connection.id, state=Connection.State.ACTIVE).update(
+        state=Connection.State.PAUSED, state_reason=redact_text(error.message)[:300], paused_by=None
     )
     connection.state = Connection.State.PAUSED
 

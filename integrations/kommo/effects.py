@@ -15,10 +15,9 @@ from arriwa.outbox.enqueue import task_enqueue
 from arriwa.outbox.finish import backoff, lane_resume
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, register_effect, register_rate
 from integrations.base.effects import DONE, after_transient, connection_pause, connection_succeeded
-from integrations.base.urls import platform_url
-from integrations.kommo.client import KommoClient
 from integrations.kommo.config import KommoSettings
 from integrations.kommo.deal_sync import CREATES, Person, Sync, deal_name, deal_sync
+from integrations.kommo.tokens import keeper_of, kommo_client
 from integrations.models import Connection, DealMirror, Delivery
 from subscribers.services.identity import person_open
 from tenants.context import current_organization_id
@@ -78,6 +77,7 @@ class DealEffect:
         sync = Sync(
             mirror=mirror,
             settings=settings,
+            keeper=keeper_of(mirror.connection),
             person=Person(person["name"], person["phone"]),
             name=deal_name(person["name"], mirror.conversation_id),
             changes=changes,
@@ -123,10 +123,9 @@ class DealEffect:
         return found
 
     def call(self, attempt: Attempt) -> None:
-        """Brings Kommo in line; raises the errors of `deal_sync`."""
+        """Brings Kommo in line; raises the errors of `deal_sync` and of `TokenKeeper.renew`."""
         sync: Sync = attempt.payload
-        client = KommoClient(base_url=platform_url("kommo", subdomain="{subdomain}"), settings=sync.settings)
-        deal_sync(client, sync)
+        deal_sync(kommo_client(sync.settings, sync.keeper), sync)
 
     def replay(self, delivery: Delivery) -> None:
         """The deal's parked lane runs on; what is wanted now is sent, not what was wanted then."""

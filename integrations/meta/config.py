@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from integrations.base.config import ConfigField, read_fields
 from integrations.base.errors import ConfigurationError
+from integrations.meta.graph import secret_proof
 
 FIELDS: tuple[ConfigField, ...] = (
     ConfigField("ad_account_id", "Ad account", False, True, "Ads Manager: the digits after act_."),
@@ -74,7 +73,5 @@ class MetaSettings:
 
     @property
     def app_secret_proof(self) -> str:
-        """Hex HMAC-SHA256 of the token under the app secret, "" without one (DOCS["app_secret_proof"])."""
-        if not self.app_secret:
-            return ""
-        return hmac.new(self.app_secret.encode(), self.token.encode(), hashlib.sha256).hexdigest()
+        """See `secret_proof`."""
+        return secret_proof(self.token, self.app_secret)

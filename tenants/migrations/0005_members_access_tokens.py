@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0002_doors"),
+        ("tenants", "0004_signin_warned"),
     ]
 
     operations = [
