@@ -170,6 +170,18 @@ FLOWISE_KEY = env.text("ARRIWA_FLOWISE_KEY")
 LLM_URL = env.text("ARRIWA_LLM_URL").rstrip("/")
 LLM_KEY = env.text("ARRIWA_LLM_KEY")
 LLM_MODEL = env.text("ARRIWA_LLM_MODEL", "gpt-4.1-mini")
+#: Our account at Gupshup's partner portal; without an id owners can only bind numbers that they have.
+GUPSHUP_PARTNER_ID = env.text("ARRIWA_GUPSHUP_PARTNER_ID")
+GUPSHUP_PARTNER_EMAIL = env.text("ARRIWA_GUPSHUP_PARTNER_EMAIL")
+GUPSHUP_PARTNER_CLIENT_SECRET = env.text("ARRIWA_GUPSHUP_PARTNER_CLIENT_SECRET")
+#: The day on which that secret ends (YYYY-MM-DD); staff are told two weeks before.
+GUPSHUP_PARTNER_SECRET_ENDS = env.text("ARRIWA_GUPSHUP_PARTNER_SECRET_ENDS")
+#: universal | legacy: the second for partners without universal tokens; it ends on 31 March 2027.
+GUPSHUP_PARTNER_AUTH = env.text("ARRIWA_GUPSHUP_PARTNER_AUTH", "universal")
+#: Start of our tokens' names at Gupshup: another one for each installation of one partner.
+GUPSHUP_TOKEN_PREFIX = env.text("ARRIWA_GUPSHUP_TOKEN_PREFIX", "arriwa")
+#: The sandbox's page on which people try the lead's phone; empty in production.
+SANDBOX_PAGE_URL = env.text("ARRIWA_SANDBOX_PAGE_URL").rstrip("/")
 #: Messages a second that one WhatsApp number may send (Meta's default).
 GUPSHUP_RATE = env.number("ARRIWA_GUPSHUP_RATE", 80)
 #: Seconds after which a WhatsApp send in doubt is given up as unknown (design 3).
@@ -228,6 +240,22 @@ SOCIALACCOUNT_PROVIDERS = {
 }
 LOGIN_URL = "/"
 LOGIN_REDIRECT_URL = "/start"
+
+# --- mail -----------------------------------------------------------------------------------------
+
+_mail = env.mail("ARRIWA_SMTP_URL")
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if _mail
+    else "django.core.mail.backends.console.EmailBackend"
+)
+EMAIL_HOST, EMAIL_PORT = _mail.get("host", ""), _mail.get("port", 0)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.get("user", ""), _mail.get("password", "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("starttls", False), _mail.get("ssl", False)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("ARRIWA_MAIL_FROM", "arriwa@localhost")
+#: Who runs this installation: told of what only they can mend.
+ADMINS = [("Staff", address) for address in env.words("ARRIWA_STAFF_MAIL")]
 
 # --- Celery: wake-ups only (design, decision 4) ----------------------------------------------------
 

@@ -58,6 +58,28 @@ def database(name: str, default: str) -> dict[str, Any]:
     }
 
 
+def mail(name: str) -> dict[str, Any]:
+    """smtp://user:password@host:587 (STARTTLS) or smtps://… as Django's settings; {} when unset.
+
+    Raises ImproperlyConfigured for another scheme or without a host.
+    """
+    given = text(name)
+    if not given:
+        return {}
+    url = urlsplit(given)
+    if url.scheme not in ("smtp", "smtps") or not url.hostname:
+        raise ImproperlyConfigured(f"{name} must be smtp://… or smtps://… with a host.")
+    ssl = url.scheme == "smtps"
+    return {
+        "host": url.hostname,
+        "port": url.port or (465 if ssl else 587),
+        "user": unquote(url.username or ""),
+        "password": unquote(url.password or ""),
+        "ssl": ssl,
+        "starttls": not ssl and bool(url.username),
+    }
+
+
 def master_keys(name: str) -> dict[int, bytes]:
     """Sealing keys as `id:base64,id:base64` or one bare base64 key (id 1); the last id seals.
 

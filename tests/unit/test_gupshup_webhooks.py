@@ -310,7 +310,7 @@ def test_enqueued_comes_without_metadata_and_recipient() -> None:
 
 def test_the_test_event_of_a_new_subscription_is_ignored() -> None:
     (event,) = parse(hook(statuses=[{"type": "set-callback"}]))
-    assert event == HookIgnored("gupshup:set-callback:0d0c-app", "test event (set-callback)")
+    assert event == ChannelNotice("", "set_callback", "3")
 
 
 def test_messages_come_before_statuses_across_all_entries() -> None:
