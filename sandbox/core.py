@@ -118,8 +118,7 @@ class World:
 
         {"business_id", "waba_id", "ads", "catalog_id", "products" ...}; {} when nothing is known.
         """
-        settings: dict[str, Any] = self.accounts[account].get("meta") or self.business_side(account)
-        return settings
+        return {**self.business_side(account), **self.accounts[account].get("meta", {})}
 
     def now(self) -> float:
         """The sandbox's clock, in seconds since the epoch: real time plus `clock_offset` (POST /_clock)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -161,14 +161,19 @@ class Site:
         if form.get("do") == "cancel":
             location = cancelled(self.login, asked, person)
         else:
-            ticks: dict[str, list[str] | None] = {}
-            for kind in KINDS:
-                if form.get(f"which_{kind}") == "some":
-                    seen = {one for one, _ in choices(self.login, person, kind)}
-                    ticks[kind] = [str(one) for one in form.getall(f"tick_{kind}", []) if str(one) in seen]
+            ticks = {kind: ids for kind in KINDS if (ids := self._ticked(form, person, kind)) is not None}
             kept = {str(one) for one in form.getall("grant", [])}
             location = answer(self.login, asked, person, kept, ticks)
         return web.Response(status=302, headers={"Location": location})
+
+    def _ticked(self, form: Mapping[str, Any], person: str, kind: str) -> list[str] | None:
+        """The ids of a kind that the person left ticked; None for all, also those to come."""
+        which = form.get(f"which_{kind}")
+        seen = [one for one, _ in choices(self.login, person, kind)]
+        sent = {str(value) for name, value in form.items() if name == f"tick_{kind}"}
+        ids = [one for one in seen if one in sent]
+        # Whoever unticks a box means it, whatever stands above.
+        return ids if which == "some" or (which == "all" and ids != seen) else None
 
     # --- terms of custom audiences --------------------------------------------------------------
 

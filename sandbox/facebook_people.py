@@ -147,7 +147,7 @@ class Directory:
         key = str(given.get("key") or f"person{user_id[-5:]}")
         name = str(given.get("name") or f"Person {user_id[-5:]}")
         first, _, last = name.partition(" ")
-        person = {"id": user_id, "name": name, "first_name": first, "last_name": last}
+        person: dict[str, Any] = {"id": user_id, "name": name, "first_name": first, "last_name": last}
         person |= {
             "email": given.get("email", f"{key}@example.com"),
             "about": ["made while running", "заведён на ходу"],
@@ -235,7 +235,7 @@ class Directory:
                 name, settings = found
                 role = key.removesuffix("_id").replace("_", " ")
                 shown = {"name": f"{name.title()} · {role}", "account": name, **settings}
-                shown["business_id"] = str(settings["business_id"])
+                shown["business_id"] = str(settings.get("business_id", ""))
                 return {"account_status": 1, **shown}
         return None
 
@@ -252,9 +252,9 @@ class Directory:
         return {
             "name": name.title(),
             "account": name,
-            "business_id": str(settings["business_id"]),
+            "business_id": str(settings.get("business_id", "")),
             "numbers": numbers,
-            "dataset_id": str(settings["dataset_id"]),
+            "dataset_id": str(settings.get("dataset_id", "")),
         }
 
     def _owner(self, kind: str, asset_id: str) -> str:

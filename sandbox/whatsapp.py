@@ -192,7 +192,7 @@ class Network:
         }
         self.messages[record["gs_id"]] = record
         if not record["code"]:
-            catalog = {one["retailer_id"]: one for one in self.world.meta_of(account).get("products", [])}
+            catalog = {one["retailer_id"]: one for one in self.world.meta_of(account).get("products", ())}
             self.chat(number, wa_id).append(
                 {
                     "from": "business",

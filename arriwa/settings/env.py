@@ -58,25 +58,29 @@ def database(name: str, default: str) -> dict[str, Any]:
     }
 
 
-def mail(name: str) -> dict[str, Any]:
-    """smtp://user:password@host:587 (STARTTLS) or smtps://… as Django's settings; {} when unset.
+def email(name: str, default: str) -> dict[str, Any]:
+    """How mail leaves, as Django's settings: smtp://user:password@host:port, smtps:, file:///folder, console:.
 
-    Raises ImproperlyConfigured for another scheme or without a host.
+    smtp: uses STARTTLS unless `?tls=0`. Raises ImproperlyConfigured for another scheme.
     """
-    given = text(name)
-    if not given:
-        return {}
-    url = urlsplit(given)
-    if url.scheme not in ("smtp", "smtps") or not url.hostname:
-        raise ImproperlyConfigured(f"{name} must be smtp://… or smtps://… with a host.")
-    ssl = url.scheme == "smtps"
+    url = urlsplit(text(name, default))
+    backend = "django.core.mail.backends"
+    if url.scheme == "console":
+        return {"EMAIL_BACKEND": f"{backend}.console.EmailBackend"}
+    if url.scheme == "file":
+        return {"EMAIL_BACKEND": f"{backend}.filebased.EmailBackend", "EMAIL_FILE_PATH": unquote(url.path)}
+    if url.scheme not in ("smtp", "smtps"):
+        raise ImproperlyConfigured(f"{name} must start with smtp://, smtps://, file:// or be console:.")
+    tls = url.scheme == "smtp" and dict(parse_qsl(url.query)).get("tls") != "0"
     return {
-        "host": url.hostname,
-        "port": url.port or (465 if ssl else 587),
-        "user": unquote(url.username or ""),
-        "password": unquote(url.password or ""),
-        "ssl": ssl,
-        "starttls": not ssl and bool(url.username),
+        "EMAIL_BACKEND": f"{backend}.smtp.EmailBackend",
+        "EMAIL_HOST": url.hostname or "localhost",
+        "EMAIL_PORT": url.port or (465 if url.scheme == "smtps" else 587),
+        "EMAIL_HOST_USER": unquote(url.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(url.password or ""),
+        "EMAIL_USE_SSL": url.scheme == "smtps",
+        "EMAIL_USE_TLS": tls,
+        "EMAIL_TIMEOUT": 20,
     }
 
 

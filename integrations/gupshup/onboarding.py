@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.db import transaction
 
-from arriwa.common import clock
 from arriwa.common.errors import ArriwaError
 from integrations.base.connect import connection_save
 from integrations.base.errors import ConfigurationError, Rejected
@@ -29,8 +28,6 @@ from integrations.gupshup.onboarding_rows import (
 from integrations.gupshup.tokens import partner_configured
 from integrations.models import Connection, NumberOnboarding
 from tenants.audit import Actor, audit_record
-from tenants.models import Organization
-from tenants.services import hook_route_create  # noqa: F401
 from tenants.workspaces.models import Workspace
 
 #: Where Gupshup keeps an app's data (partner-docs, "storageRegion").
@@ -147,7 +144,7 @@ def link_regenerate(*, workspace: Workspace, identity: UUID, seen: str, actor: A
 
 @transaction.atomic
 def page_link_confirm(*, workspace: Workspace, identity: UUID, actor: Actor) -> None:
-    """The owner has looked: the Page shows this number. Nobody can ask Facebook with the granted permissions."""
+    """The owner has looked: the Page shows this number. What we may ask Facebook does not tell it."""
     onboarding = _mine(workspace, identity)
     if steps.state_of(onboarding.steps, steps.PAGE_LINK) != steps.DONE:
         step_set(onboarding, steps.PAGE_LINK, steps.DONE)
@@ -183,15 +180,14 @@ def number_bind(
     *,
     workspace: Workspace,
     identity: UUID,
-    organization: Organization,
     app_id: str,
     token: str,
     actor: Actor,
 ) -> NumberOnboarding:
     """Takes over a number of an app that the owner has at Gupshup; its token proves that it is his.
 
-    Calls Gupshup: not inside a transaction. Raises the errors of `GupshupClient`, ConfigurationError for an app
-    without a number, ClaimedElsewhere.
+    Calls Gupshup: not inside a transaction. Raises the errors of `GupshupClient`, ConfigurationError for an
+    app without a number, ClaimedElsewhere.
     """
     known = NumberOnboarding.objects.filter(workspace=workspace, app_id=app_id).first()
     settings = GupshupSettings(app_id=app_id, app_name="", number="", number_id="", waba_id="", token=token)
@@ -217,6 +213,8 @@ def _bound(
         id=identity,
         defaults={"workspace": workspace, "way": steps.EXISTING, "started_by": actor.id},
     )
+    if onboarding.workspace_id != workspace.id:
+        raise OnboardingGone()
     number = re.sub(r"[^0-9]", "", details.phone)
     number_id = waba.answer.get("phoneNumberId") or waba.answer.get("phone_number_id") or ""
     facts = {"number": number, "number_id": str(number_id), "waba_id": waba.waba_id}
@@ -250,11 +248,6 @@ def onboarding_drop(*, workspace: Workspace, identity: UUID, actor: Actor) -> No
     name = onboarding.app_name
     onboarding.delete()
     audit_record(actor=actor, action="onboarding.dropped", subject=name, workspace=workspace)
-
-
-def onboarding_age_seconds(onboarding: NumberOnboarding) -> float:
-    """How long ago it was begun."""
-    return (clock.now() - onboarding.created_at).total_seconds()
 
 
 def _mine(workspace: Workspace, identity: UUID) -> NumberOnboarding:

@@ -30,7 +30,7 @@ from integrations.models import NumberOnboarding
 #: Tries before a step that keeps failing waits for a person.
 MAX_ATTEMPTS = 30
 #: Of those, tries with a token that Gupshup refuses.
-MAX_REFUSALS = 4
+MAX_REFUSALS = 8
 #: Seconds to wait after 429: Gupshup's windows are minutes, and it names no time.
 THROTTLE_PAUSE = 20.0
 #: Seconds that Gupshup's test call may take.
@@ -129,7 +129,7 @@ class OnboardingEffect:
             step_set(onboarding, work.step, steps.WAITING, code="unreachable")
             return Verdict(Outcome.RETRY, delay=backoff(task.attempts))
         said = words_of(error) if isinstance(error, RemoteError) else error.message
-        code = "token_refused" if isinstance(error, CredentialRefused) else "refused"
+        code = "token_refused" if refused else "refused"
         step_set(onboarding, work.step, steps.FAILED, code=code, said=redact_text(said))
         return DONE
 

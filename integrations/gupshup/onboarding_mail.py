@@ -22,7 +22,7 @@ MAX_ATTEMPTS = 20
 
 
 class MailNotSent(ArriwaError):
-    """The mail server did not take the mail; it is tried again. See ARRIWA_SMTP_URL."""
+    """The mail server did not take the mail; it is tried again. See ARRIWA_EMAIL_URL."""
 
     disposition = Disposition.RETRY
 
@@ -94,9 +94,7 @@ def mail_text(onboarding: NumberOnboarding, what: str) -> tuple[str, str]:
         ),
         "link_ends": (
             _("The link for your WhatsApp number ends tomorrow: %(workspace)s"),
-            _(
-                "The signup has not been finished. Open the page and follow the link, or ask for a new one: %(page)s"
-            ),
+            _("The signup is not finished. Open the page and follow the link, or ask for a new one: %(page)s"),
         ),
     }
     subject, text = texts[what]
@@ -105,7 +103,7 @@ def mail_text(onboarding: NumberOnboarding, what: str) -> tuple[str, str]:
 
 
 def staff_tell(subject: str, text: str) -> None:
-    """A mail to whom ARRIWA_STAFF_MAIL names."""
+    """A mail to whom ARRIWA_STAFF_EMAIL names."""
     mail_admins(subject, text, fail_silently=True)
 
 

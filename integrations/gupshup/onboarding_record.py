@@ -1,4 +1,4 @@
-"""What a step's answer changes: the row, the connection, claims, templates. Inside the recording transaction."""
+"""What a step's answer changes: row, connection, claims, templates. Runs in the recording transaction."""
 
 from __future__ import annotations
 

@@ -62,7 +62,8 @@ def work_for(onboarding: NumberOnboarding, step: str) -> Work:
     if step in (steps.APP, steps.REGION):
         _with_partner(work, onboarding)
         return work
-    assert onboarding.connection is not None
+    if onboarding.connection is None:
+        raise NotReady("connection_gone", final=True)
     _with_app(work, onboarding.connection)
     if step == steps.SUBSCRIPTIONS:
         _with_hook(work, onboarding, onboarding.connection)

@@ -73,7 +73,7 @@ class PartnerClient:
     # --- tokens of apps -------------------------------------------------------------------------
 
     def app_mint(self, partner_token: str, app_id: str, name: str) -> Minted:
-        """A universal app token for 24 hours. Rejected with status 409: the name, or all three, are in use."""
+        """A universal app token for 24 hours. Rejected with status 409: name, or all three, are in use."""
         path = f"{_app(app_id)}/token"
         return _minted(self._call("POST", path, token=partner_token, data={"name": name}))
 

@@ -57,7 +57,7 @@ def partner_client() -> PartnerClient:
     """The client of our account. Raises ConfigurationError when there is none."""
     if not partner_configured():
         raise ConfigurationError(
-            "Arriwa has no partner account at Gupshup: set ARRIWA_GUPSHUP_PARTNER_ID, _EMAIL and _CLIENT_SECRET."
+            "Arriwa has no partner account at Gupshup: set ARRIWA_GUPSHUP_PARTNER_ID and those beside it."
         )
     credentials = PartnerCredentials(
         settings.GUPSHUP_PARTNER_ID,

@@ -1,7 +1,7 @@
 """Who may go where: the public schema's tables (design, decision 1)."""
 
 from tenants.models.access import ApiToken, Invitation, JoinRequest
-from tenants.models.births import AssetClaim, Birth
+from tenants.models.births import AssetClaim, Birth, SchemaTemplate
 from tenants.models.facebook import DeletionRequest, FacebookGrant
 from tenants.models.organizations import HookRoute, Membership, Organization, Role, User
 from tenants.models.partners import PartnerToken
@@ -19,5 +19,6 @@ __all__ = [
     "Organization",
     "PartnerToken",
     "Role",
+    "SchemaTemplate",
     "User",
 ]

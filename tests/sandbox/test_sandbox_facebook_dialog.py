@@ -65,6 +65,12 @@ def test_the_record_tells_what_was_asked_and_answered(sandbox: Client, olga: Fac
     assert set(asked[-1]["query"]["scope"].split(",")) == set(STEP_1.split(","))
 
 
+def test_the_record_holds_no_scope_that_the_app_did_not_ask(sandbox: Client, olga: FacebookPerson) -> None:
+    olga.consent(url(sandbox, scope="ads_read,ads_management"))
+    assert sandbox.held("meta")["consents"][-1]["requested"] == ["ads_management", "ads_read"]
+    assert "public_profile" in permissions(sandbox, "olga")["granted"]
+
+
 def test_a_declined_scope_is_asked_again_only_when_the_app_rerequests(
     sandbox: Client, olga: FacebookPerson
 ) -> None:
@@ -105,6 +111,17 @@ def test_ticked_pages_and_businesses_are_kept_per_scope(sandbox: Client) -> None
 def test_a_scope_with_nothing_ticked_is_declined(sandbox: Client, olga: FacebookPerson) -> None:
     olga.consent(url(sandbox), ticks={"pages": []})
     assert permissions(sandbox, "olga")["declined"] == ["pages_show_list"]
+
+
+def test_an_unticked_box_counts_though_all_is_chosen(sandbox: Client) -> None:
+    query = {"client_id": APP, "redirect_uri": BACK, "scope": STEP_1, "person": "timur", "do": "continue"}
+    ticks = [("tick_pages", "615000000000003"), ("tick_businesses", "7102"), ("tick_businesses", "7103")]
+    sent = [*query.items(), ("grant", "pages_show_list"), ("grant", "business_management"), *ticks]
+    form = [*sent, ("which_pages", "all"), ("which_businesses", "all")]
+    requests.post(url(sandbox).partition("?")[0], data=form, allow_redirects=False, timeout=60)
+    granted = permissions(sandbox, "timur")["granted"]
+    assert granted["pages_show_list"] == ["615000000000003"]
+    assert granted["business_management"] is None
 
 
 def test_others_pages_cannot_be_ticked(sandbox: Client, olga: FacebookPerson) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from facebook_client import ADS, ALL, STEP_1, error, graph, sign_in
-from sandbox_client import ACCOUNTS, Client
+from sandbox_client import ACCOUNTS, Client, cards
 
 from tests.support.facebook import FacebookPerson, make_person
 
@@ -267,6 +267,20 @@ def test_audiences_of_two_ad_accounts_of_a_business_stay_apart(sandbox: Client) 
     assert held == {made[first]: [], made[second]: [HASH]}
 
 
+def cards_sent(sandbox: Client, catalog: str) -> bool:
+    """Whether the new number may send product cards of that catalog to its lead."""
+    sandbox.post("/phone/77010009902/send", {"account": "fresh", "text": "hello"})
+    body = {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        "to": "77010009902",
+        "type": "interactive",
+        "interactive": cards(catalog),
+    }
+    path = "/gupshup/partner/app/new-app/v3/message"
+    return sandbox.post(path, body, headers={"Authorization": "sk_new"}).status_code == 200
+
+
 def test_a_whatsapp_account_shows_one_catalog(sandbox: Client, waba: str, person: FacebookPerson) -> None:
     token, (first, second) = sign_in(sandbox, person, ALL), person.businesses
     path, mine, other = f"/{waba}/product_catalogs", first["catalogs"][0], second["catalogs"][0]
@@ -277,6 +291,7 @@ def test_a_whatsapp_account_shows_one_catalog(sandbox: Client, waba: str, person
     assert error(graph(sandbox, "POST", path, token, data={"catalog_id": other})) == (100, None)
     assert ids(sandbox, path, token) == [mine]
     assert len(ids(sandbox, f"/{mine}/products", token)) == 2
+    assert cards_sent(sandbox, mine) and not cards_sent(sandbox, other)
     assert error(graph(sandbox, "DELETE", path, token, data={"catalog_id": other})) == (100, None)
     assert graph(sandbox, "DELETE", path, token, data={"catalog_id": mine}).json() == {"success": True}
     assert ids(sandbox, path, token) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import traceback
 from typing import Any
 from urllib.parse import urlencode
@@ -27,8 +28,8 @@ SCOPES = (
 )
 
 
-def token_of(person: FacebookPerson, **answers: Any) -> str:
-    query = {"client_id": APP, "redirect_uri": BACK, "scope": SCOPES, "auth_type": "rerequest"}
+def token_of(person: FacebookPerson, scope: str = SCOPES, **answers: Any) -> str:
+    query = {"client_id": APP, "redirect_uri": BACK, "scope": scope, "auth_type": "rerequest"}
     code = person.code(f"{person.base_url}/dialog/v26.0/dialog/oauth?{urlencode(query)}", **answers)
     params = {"client_id": APP, "client_secret": SECRET, "redirect_uri": BACK, "code": code}
     found = requests.get(f"{person.base_url}/graph/v26.0/oauth/access_token", params=params, timeout=60)
@@ -125,6 +126,30 @@ def test_a_whatsapp_account_has_one_dataset_and_its_numbers(person: FacebookPers
     assert made == client.dataset_get_or_create(waba) != waba
 
 
+def test_a_probe_tells_that_events_would_arrive_and_leaves_none(
+    sandbox: Sandbox, person: FacebookPerson, waba: str
+) -> None:
+    client = assets(person)
+    dataset = client.dataset_get_or_create(waba)
+    client.dataset_probe(dataset, waba, at=int(time.time()))
+    assert dataset not in [one["dataset_id"] for one in sandbox.state("meta")["events"]]
+    with pytest.raises(Rejected, match="100/2804118"):
+        client.dataset_probe(dataset, "100200300001", at=int(time.time()))
+    with pytest.raises(Rejected, match="100/2804132"):
+        client.dataset_probe(person.businesses[0]["pixels"][0], waba, at=int(time.time()))
+
+
+def test_a_pages_number_is_told_only_with_its_permission(sandbox: Sandbox, person: FacebookPerson) -> None:
+    page = person.pages[0]
+    with pytest.raises(CredentialRefused) as caught:
+        assets(person).page_number(page)
+    assert caught.value.platform_code == "10"
+    client = assets(person, token_of(person, scope=SCOPES + ",pages_read_engagement"))
+    assert client.page_number(page) == ""
+    sandbox.post("/facebook/_pages", {"page_id": page, "whatsapp_number": "+371 2000-0001"})
+    assert client.page_number(page) == "37120000001"
+
+
 def test_one_catalog_is_linked_and_unlinked(person: FacebookPerson, waba: str) -> None:
     client, (first, second) = assets(person), person.businesses
     [mine] = client.catalogs(first["id"])
@@ -162,16 +187,16 @@ def test_a_persons_token_serves_a_connection(person: FacebookPerson, waba: str) 
     """The clients of a running workspace take it as they take a system user's."""
     business = person.businesses[0]
     token = token_of(person)
-    config = {"ad_account_id": business["ad_accounts"][0], "dataset_id": "1", "waba_id": waba}
-    settings = MetaSettings.from_connection(config, {"token": token, "app_secret": SECRET})
-    audiences = AudiencesClient(base_url=f"{person.base_url}/graph", settings=settings)
+    account = business["ad_accounts"][0]
+    settings = MetaSettings.from_connection({}, {"token": token, "app_secret": SECRET})
+    audiences = AudiencesClient(base_url=f"{person.base_url}/graph", settings=settings, ad_account_id=account)
     made = audiences.audience_create("A1", "Kept by Arriwa.")
     assert audiences.audience_find("A1") == made
     headers = {"Authorization": f"Bearer {token}"}
-    ads = f"{person.base_url}/graph/v26.0/act_{settings.ad_account_id}/ads"
+    ads = f"{person.base_url}/graph/v26.0/act_{account}/ads"
     [ad] = requests.get(ads, headers=headers, timeout=60).json()["data"]
     found = AdsClient(base_url=f"{person.base_url}/graph", settings=settings).ad_metadata(ad["id"])
-    assert (found.account_id, bool(found.campaign_name)) == (settings.ad_account_id, True)
+    assert (found.account_id, bool(found.campaign_name)) == (account, True)
 
 
 DECLINED = [

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenants", "0002_doors")]
+    dependencies = [("tenants", "0004_signin_warned")]
 
     operations = [
         migrations.CreateModel(
