@@ -149,7 +149,8 @@ class Admin:
         body = await _body(request)
         if body.get("type") not in TYPES:
             raise Refusal(400, "Invalid Chatflow Type")
-        row = {name: body.get(name) for name in _FIELDS} | {"id": str(uuid.uuid4())}
+        row: dict[str, Any] = {name: body.get(name) for name in _FIELDS}
+        row["id"] = str(uuid.uuid4())
         _check_json(row)
         self._store().flows[row["id"]] = row
         return web.json_response(_plain(row))
