@@ -12,7 +12,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arriwa.settings")
 
 app = Celery("arriwa")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-WITH_TASKS = ["arriwa.outbox", "integrations.base", "integrations.kommo", "integrations.receipts"]
+#: Apps with a module of Celery tasks.
+WITH_TASKS = [
+    "arriwa.outbox",
+    "arriwa.signin",
+    "integrations.base",
+    "integrations.kommo",
+    "integrations.receipts",
+    "tenants",
+]
 app.autodiscover_tasks(WITH_TASKS, related_name="tasks")
 
 

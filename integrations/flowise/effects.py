@@ -13,12 +13,12 @@ from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.outbox.registry import Claimed, Verdict, register_effect, register_timer
 from integrations.base.effects import DONE, DeliveryEffect, Job, Proof, Skip, connection_pause
 from integrations.base.errors import ConfigurationError
+from integrations.base.routing import route_for_conversation
 from integrations.flowise.client import FlowiseClient
 from integrations.flowise.config import FlowiseSettings
 from integrations.flowise.payloads import options_json, prediction_of, start_state
-from integrations.flowise.routes import agentflow_for
 from integrations.flowise.servers import flowise_client, flowise_settings
-from integrations.models import Connection, Delivery
+from integrations.models import Agentflow, Connection, Delivery
 from subscribers.conversation.local_classifier import classify
 from subscribers.models import Conversation, Judgement
 from subscribers.playbook.document import Question
@@ -35,6 +35,11 @@ class _FlowiseEffect(DeliveryEffect):
 
     def settings(self, connection: Connection) -> FlowiseSettings:
         return flowise_settings(connection)
+
+
+def agentflow_for(conversation: Conversation) -> Agentflow | None:
+    """The flow of the number that the person wrote to, by the routing table; None when none is chosen."""
+    return route_for_conversation(conversation).agentflow
 
 
 def flow_id_for(delivery: Delivery, conversation: Conversation) -> str:

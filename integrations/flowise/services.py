@@ -16,6 +16,7 @@ from django.conf import settings as django_settings
 from django.db import transaction
 
 from arriwa.common import clock
+from integrations.base.deliveries import connections_forget
 from integrations.base.errors import ConfigurationError, Rejected, Unsupported
 from integrations.base.locks import platform_lock
 from integrations.flowise.admin import AGENTFLOW, Chatflow, FlowiseAdmin
@@ -151,6 +152,7 @@ def agentflow_remove(*, agentflow: Agentflow, actor: Actor) -> None:
             row.save(update_fields=["config"])
         _recorded("agentflow.removed", agentflow, actor)
         agentflow.delete()
+        transaction.on_commit(connections_forget)
 
 
 def flow_of(connection: Connection, row: Agentflow) -> dict[str, Any]:
@@ -223,6 +225,7 @@ def _first(connection: Connection, row: Agentflow) -> None:
         kept.config = {**kept.config, "flow_id": row.external_id}
         kept.save(update_fields=["config"])
     connection.config = kept.config
+    transaction.on_commit(connections_forget)
 
 
 def _check_adoptable(connection: Connection, flow: Chatflow) -> None:

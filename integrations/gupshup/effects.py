@@ -25,7 +25,7 @@ from integrations.gupshup.sends import sends_accepted, sends_read
 from integrations.gupshup.status_matching import deliveries_awaited, statuses_match
 from integrations.models import Connection, Delivery
 from subscribers.models import Message
-from subscribers.sender import Withheld, outgoing
+from subscribers.sender import Withheld, message_hold_back, outgoing
 from subscribers.services.identity import person_open
 
 # WhatsApp: about one message in 6 s to one person with a burst of 45 (reference gupshup 2.4, 131056);
@@ -57,6 +57,8 @@ class MessageEffect(DeliveryEffect):
             raise ConfigurationError("The message that was to be sent is gone.")
         out = outgoing(message, now=clock.now())
         if isinstance(out, Withheld):
+            if out.owed:
+                message_hold_back(message)
             raise Skip(out.reason)
         delivery.data["template"] = out.template
         person = person_open(message.conversation.subscriber)

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("integrations", "0002_assets"),
+        ("integrations", "0003_chat_number_switch"),
     ]
 
     operations = [
