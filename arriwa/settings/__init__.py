@@ -170,6 +170,8 @@ KOMMO_AUTH_URL = env.text("ARRIWA_KOMMO_AUTH_URL", "https://www.kommo.com/oauth"
 KOMMO_REDIRECT_URI = f"{PUBLIC_URL}/credentials/kommo/callback"
 #: Key of the shared Flowise, with all permissions of flows, credentials, API keys and executions.
 FLOWISE_KEY = env.text("ARRIWA_FLOWISE_KEY")
+#: Flowise servers that a tenant may name although they are on our own network; the operator trusts them.
+FLOWISE_TRUSTED_URLS = env.words("ARRIWA_FLOWISE_TRUSTED_URLS")
 #: What the shared Flowise's agentflows run on: an OpenAI-compatible server, its key, the default model.
 LLM_URL = env.text("ARRIWA_LLM_URL").rstrip("/")
 LLM_KEY = env.text("ARRIWA_LLM_KEY")
