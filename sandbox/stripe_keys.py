@@ -25,7 +25,7 @@ def key_of(header: str) -> str:
 
 
 def permitted(request: web.Request, settings: dict[str, Any], key: str) -> None:
-    """Refuses what the key's account lists under `denied`, such as "webhook_endpoints:write". Raises Invalid."""
+    """Refuses what the account's settings deny its key, such as "webhook_endpoints:write". Raises Invalid."""
     resource = request.path.partition("/v1/")[2].partition("/")[0]
     verb = "read" if request.method == "GET" else "write"
     if f"{resource}:{verb}" in settings.get("denied", ()):

@@ -89,6 +89,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "arriwa.pages.access.shell_context",
+                "arriwa.signin.notices.grant_notice",
             ]
         },
     }
@@ -187,8 +188,8 @@ HOOK_BODY_LIMIT = 4 * 1024 * 1024
 
 AUTHENTICATION_BACKENDS = [
     # Passwords are for staff alone.
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "tenants.signin.backends.StaffPasswords",
+    "tenants.signin.backends.FacebookSessions",
 ]
 META_GRAPH_VERSION = "v26.0"
 META_APP_ID = env.text("ARRIWA_META_APP_ID")
@@ -226,8 +227,22 @@ SOCIALACCOUNT_PROVIDERS = {
         "AUTHORIZE_URL": f"{META_DIALOG_URL}/{META_GRAPH_VERSION}/dialog/oauth",
     }
 }
-LOGIN_URL = "/"
-LOGIN_REDIRECT_URL = "/start"
+SOCIALACCOUNT_ADAPTER = "arriwa.signin.adapter.FacebookSignIn"
+ACCOUNT_ADAPTER = "arriwa.signin.adapter.Accounts"
+# allauth keeps who is who; tokens are sealed in FacebookGrant. Nobody is found by an e-mail address.
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https:") else "http"
+ACCOUNT_RATE_LIMITS = {"facebook": "120/m/ip", "join_request": "20/h/user"}
+LOGIN_URL = LOGIN_REDIRECT_URL = "/"
+
+# --- e-mail -----------------------------------------------------------------------------------------
+
+vars().update(env.email("ARRIWA_EMAIL_URL", "console:"))
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("ARRIWA_EMAIL_FROM", "arriwa@localhost")
+#: Whom people may write to about their data; the privacy page names it.
+CONTACT_EMAIL = env.text("ARRIWA_CONTACT_EMAIL")
 
 # --- Celery: wake-ups only (design, decision 4) ----------------------------------------------------
 

@@ -39,6 +39,9 @@ def connection_save(
     connection.state = Connection.State.ACTIVE
     connection.state_reason = ""
     connection.paused_by = None
+    if connection.removed_at is not None:
+        connection.removed_at = None
+        HookRoute.objects.filter(connection_uuid=connection.id).update(active=True)
     connection.save()
     tasks_resume(connection=connection.id)
     transaction.on_commit(connections_forget)

@@ -189,6 +189,9 @@ def _call(request: Callable[[], Any]) -> Any:
         return request()
     except stripe.StripeError as error:
         raise error_of(error) from error
+    except (AttributeError, KeyError, TypeError) as error:
+        # The library trips over an error that is not of Stripe's shape, as a gateway may answer.
+        raise MalformedReply(f"Stripe's answer cannot be read ({type(error).__name__}).") from error
 
 
 def _read(request: Callable[[], Any]) -> Any:

@@ -76,7 +76,8 @@ def test_a_refused_credential_pauses_and_a_good_one_lets_it_work_on(inside: Any,
 def test_a_platform_that_does_not_serve_us_pauses_nothing(
     inside: Any, sandbox: Sandbox, platform: str, status: int
 ) -> None:
-    with sandbox.faults({"platform": platform, "status": status}):
+    body = {"error": {"message": "for a moment", "type": "api_error", "code": 2}}
+    with sandbox.faults({"platform": platform, "status": status, "body": body}):
         result = checked(inside, platform)
     assert result.health == ("warning" if status == 429 else "broken"), result.text
     assert of(inside, platform).state == "active"
