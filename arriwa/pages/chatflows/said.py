@@ -88,14 +88,18 @@ PLACES: Final = (
 )
 #: What services below refuse with.
 ERRORS: Final = (
-    gettext_noop("Somebody changed the draft since you opened it. Compare both; save yours over it or take theirs."),
+    gettext_noop(
+        "Somebody changed the draft since you opened it. Compare both; save yours over it or take theirs."
+    ),
     gettext_noop("There is no draft. Make one in the playbook's editor, then publish it."),
     gettext_noop("The workspace has no published version with this number. Choose one from the list."),
     gettext_noop("This trial chat has grown too long. Begin it anew."),
     gettext_noop("There is no preset of this name. Choose one of those offered."),
     gettext_noop("No line has a phone that can be read. Choose another column or country."),
     gettext_noop("There is no such country. Give its two letters, such as KZ."),
-    gettext_noop("This is no table that can be read. Save it as CSV (UTF-8 or Windows-1251) and upload it again."),
+    gettext_noop(
+        "This is no table that can be read. Save it as CSV (UTF-8 or Windows-1251) and upload it again."
+    ),
     gettext_noop("The file is larger than 8 MiB. Split it and upload the parts one by one."),
     gettext_noop("The file has no rows. Choose the one with your customers."),
     gettext_noop("The file has over 100,000 lines. Split it and upload the parts one by one."),
