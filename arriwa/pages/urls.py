@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("arriwa.pages.start")),
+    path("", include("arriwa.pages.legal")),
+    path("", include("arriwa.signin.oauth")),
+    path("", include("arriwa.pages.chatflows.urls")),
+    path("", include("arriwa.pages.settings.urls")),
+]

@@ -58,6 +58,32 @@ def database(name: str, default: str) -> dict[str, Any]:
     }
 
 
+def email(name: str, default: str) -> dict[str, Any]:
+    """How mail leaves, as Django's settings: smtp://user:password@host:port, smtps:, file:///folder, console:.
+
+    smtp: uses STARTTLS unless `?tls=0`. Raises ImproperlyConfigured for another scheme.
+    """
+    url = urlsplit(text(name, default))
+    backend = "django.core.mail.backends"
+    if url.scheme == "console":
+        return {"EMAIL_BACKEND": f"{backend}.console.EmailBackend"}
+    if url.scheme == "file":
+        return {"EMAIL_BACKEND": f"{backend}.filebased.EmailBackend", "EMAIL_FILE_PATH": unquote(url.path)}
+    if url.scheme not in ("smtp", "smtps"):
+        raise ImproperlyConfigured(f"{name} must start with smtp://, smtps://, file:// or be console:.")
+    tls = url.scheme == "smtp" and dict(parse_qsl(url.query)).get("tls") != "0"
+    return {
+        "EMAIL_BACKEND": f"{backend}.smtp.EmailBackend",
+        "EMAIL_HOST": url.hostname or "localhost",
+        "EMAIL_PORT": url.port or (465 if url.scheme == "smtps" else 587),
+        "EMAIL_HOST_USER": unquote(url.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(url.password or ""),
+        "EMAIL_USE_SSL": url.scheme == "smtps",
+        "EMAIL_USE_TLS": tls,
+        "EMAIL_TIMEOUT": 20,
+    }
+
+
 def master_keys(name: str) -> dict[int, bytes]:
     """Sealing keys as `id:base64,id:base64` or one bare base64 key (id 1); the last id seals.
 

@@ -30,6 +30,8 @@ class FacebookGrant(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     data_access_expires_at = models.DateTimeField(null=True, blank=True)
     checked_at = models.DateTimeField()
+    #: When its owner was told by e-mail that it is about to end; real time.
+    warned_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     #: Why it opens nothing any more, in words for its owner.
     revoked_reason = models.CharField(max_length=200, blank=True, default="")
