@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("tenants", "0002_doors")]
+    dependencies = [("tenants", "0003_birth_template")]
 
     operations = [
         migrations.AddField(

@@ -101,7 +101,7 @@ def test_another_accounts_consent_gives_this_workspace_nothing(member: Any, sand
     browser, _person, _ = member
     told = consent(browser, make_person(sandbox.url), "ads")
     assert not told["returned"] and not told["granted"]
-    assert not consent_result(browser.user, "ads").granted  # type: ignore[arg-type]
+    assert not consent_result(browser.user, "ads").granted
 
 
 def test_each_workspace_gets_a_token_of_its_own(member: Any) -> None:

@@ -81,4 +81,5 @@ def make_organization(browser: Browser, person: FacebookPerson, *, businesses: i
     assert answer.status_code == 302, answer.content.decode()
     births_advance()
     assert browser.client.get(answer["Location"])["Location"] == "/wa-onboarding"
-    return Organization.objects.get(page_id=person.pages[0])
+    made: Organization = Organization.objects.get(page_id=person.pages[0])
+    return made

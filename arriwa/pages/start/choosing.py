@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from allauth.core import ratelimit
@@ -56,11 +56,14 @@ class ChooseForm(forms.Form):
         },
     )
 
-    def __init__(self, choices: Choices, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, choices: Choices, data: Mapping[str, Any] | None = None) -> None:
         free, businesses = choices.free, choices.businesses
-        first = {"page": free[0].id if len(free) == 1 else None}
-        first["businesses"] = [one.id for one in businesses] if len(businesses) == 1 else []  # type: ignore[assignment]
-        super().__init__(*args, initial=first, **kwargs)
+        super().__init__(data)
+        # Where there is nothing to choose, it is chosen.
+        if len(free) == 1:
+            self.initial["page"] = free[0].id
+        if len(businesses) == 1:
+            self.initial["businesses"] = [businesses[0].id]
         # A form that is sent twice finds its Page the sender's own.
         taken = [page for page in choices.others if page.state == "mine" and self.is_bound]
         self.fields["page"].choices = [(page.id, page.name) for page in (*free, *taken)]  # type: ignore[attr-defined]
