@@ -12,7 +12,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arriwa.settings")
 
 app = Celery("arriwa")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["arriwa.outbox", "arriwa.signin", "integrations.receipts"], related_name="tasks")
+app.autodiscover_tasks(
+    ["arriwa.outbox", "arriwa.signin", "tenants", "integrations.receipts"], related_name="tasks"
+)
 
 
 @setup_logging.connect

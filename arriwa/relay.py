@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 from django.db import OperationalError, close_old_connections, connection
@@ -25,6 +26,7 @@ from arriwa.outbox.session import Session, direct_connection
 from arriwa.outbox.tasks import WORKER_QUEUES, wake
 from arriwa.outbox.timers import drain_timers
 from integrations.receipts.intake import drain_receipts
+from tenants.tasks import wake as wake_births
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +57,13 @@ class Step:
 HOOKS, MESSAGES = "hooks", "messages"
 #: What each part is woken for.
 PARTS: dict[str, tuple[str, ...]] = {
-    HOOKS: (wakeup.RECEIPTS, wakeup.TIMERS, *WORKER_QUEUES),
+    HOOKS: (wakeup.RECEIPTS, wakeup.TIMERS, *WORKER_QUEUES, wakeup.BIRTHS),
     MESSAGES: (Queue.INTERACTIVE,),
+}
+#: Topics whose work is Celery's, and how it is woken.
+WAKES: dict[str, Callable[[], None]] = {
+    **{str(queue): partial(wake, queue) for queue in WORKER_QUEUES},
+    wakeup.BIRTHS: wake_births,
 }
 
 
@@ -111,7 +118,7 @@ class Relay:
         """Someone wrote work for `topic`; one that belongs to another part's process is passed over."""
         if topic not in self._topics:
             return
-        if topic in WORKER_QUEUES:
+        if topic in WAKES:
             self._wanted.add(topic)
             self._bells["wake"].set()
             return
@@ -220,8 +227,8 @@ class Relay:
                 if time.monotonic() - looked >= IDLE_PAUSE:
                     looked = time.monotonic()
                     wanted |= due_queues()
-                for queue in wanted:
-                    wake(queue)
+                for topic in wanted:
+                    WAKES[topic]()
             except Exception:
                 # Any fault of the broker's client: a lost wake-up loses no work.
                 logger.exception("relay: wake-ups could not be sent; beat's sweep does the work")

@@ -14,6 +14,10 @@ def schedule_install() -> None:
         name="outbox sweep",
         defaults={"task": "outbox.sweep", "interval": every, "queue": "events", "expire_seconds": 30},
     )
+    PeriodicTask.objects.get_or_create(
+        name="births",
+        defaults={"task": "births.advance", "interval": every, "queue": "events", "expire_seconds": 30},
+    )
     daily, _ = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.DAYS)
     PeriodicTask.objects.get_or_create(
         name="receipts tidy", defaults={"task": "receipts.tidy", "interval": daily, "queue": "bulk"}

@@ -7,43 +7,61 @@ import uuid
 from collections.abc import Sequence
 from typing import cast
 
-from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import IntegrityError, transaction
 from django_tenants.utils import schema_context
 
 from arriwa.common import clock, sealing
 from arriwa.common.schema import enter_public
 from tenants.models import ApiToken, HookRoute, Membership, Organization, Role, User
+from tenants.schemas.template import SchemaTaken, schema_create, template_current
 from tenants.workspaces.models import Workspace
 
 
 def organization_create(*, name: str, page_id: str | None = None) -> Organization:
-    """Makes an organization and its schema; resumes a birth that was cut short (T1).
+    """Makes an organization and its schema, for commands and tests; get-or-create where it has a Page (T1).
 
-    The row comes last, so that no half-made tenant is ever visible.
+    One transaction: there is a whole organization or none. People's are born in steps that they can watch
+    (`tenants.birth`). Raises SchemaTaken.
     """
     enter_public()
-    found = Organization.objects.filter(page_id=page_id).first() if page_id else None
+    found = _organization_of(page_id)
     if found is not None:
-        return cast(Organization, found)
+        return found
+    template = template_current()
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"arriwa:page:{page_id}") if page_id else uuid.uuid4()
     schema_name = f"org_{identity.hex[:16]}"
-    with connection.cursor() as cursor:
-        cursor.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema_name}"')
     organization = Organization(id=identity, name=name, page_id=page_id, schema_name=schema_name)
-    call_command("migrate_schemas", schema_name=schema_name, interactive=False, verbosity=0)
-    enter_public()
-    organization.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            schema_create(template=template, schema_name=schema_name)
+            organization.save(force_insert=True)
+    except (IntegrityError, SchemaTaken):
+        # Another process was quicker.
+        found = _organization_of(page_id)
+        if found is None:
+            raise
+        return found
     return organization
 
 
+def _organization_of(page_id: str | None) -> Organization | None:
+    found = Organization.objects.filter(page_id=page_id).first() if page_id else None
+    return cast("Organization | None", found)
+
+
 def workspace_create(
-    *, organization: Organization, name: str, business_id: str, language: str = "ru"
+    *,
+    organization: Organization,
+    name: str,
+    business_id: str,
+    language: str = "ru",
+    time_zone: str = "UTC",
 ) -> Workspace:
-    """Get-or-create of the workspace of a Business Manager (T1)."""
+    """Get-or-create of the workspace of a Business Manager (T1). `time_zone` is an IANA name."""
     with schema_context(organization.schema_name):
         workspace, _ = Workspace.objects.get_or_create(
-            business_id=business_id, defaults={"name": name, "language": language}
+            business_id=business_id,
+            defaults={"name": name, "language": language, "time_zone": time_zone},
         )
         return workspace
 

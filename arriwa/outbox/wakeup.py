@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 RECEIPTS = "receipts"
 TIMERS = "timers"
+BIRTHS = "births"
 INTERVAL = 0.005
 #: With `note(topic)` as its value, for whoever has a connection at hand.
 NOTIFY = b"SELECT pg_notify($1, '')"

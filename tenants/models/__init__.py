@@ -1,7 +1,7 @@
 """Who may go where: the public schema's tables (design, decision 1)."""
 
 from tenants.models.access import ApiToken, Invitation, JoinRequest
-from tenants.models.births import AssetClaim, Birth
+from tenants.models.births import AssetClaim, Birth, SchemaTemplate
 from tenants.models.facebook import DeletionRequest, FacebookGrant
 from tenants.models.organizations import HookRoute, Membership, Organization, Role, User
 
@@ -17,5 +17,6 @@ __all__ = [
     "Membership",
     "Organization",
     "Role",
+    "SchemaTemplate",
     "User",
 ]

@@ -43,6 +43,22 @@ class Birth(models.Model):
         return f"{self.page_name} ({self.state})"
 
 
+class SchemaTemplate(models.Model):
+    """What organizations' schemas are made from, for one state of the code (design, decision 10)."""
+
+    #: Of the code's migrations, see `tenants.schemas.migrations`.
+    fingerprint = models.CharField(max_length=64, primary_key=True)
+    #: SQL statements, run as one batch with the new schema alone on the search path.
+    statements = models.TextField()
+    #: [[app, name]] of the migrations that they stand for, in the order of their run.
+    migrations = models.JSONField()
+    #: Real time.
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.fingerprint[:12]
+
+
 class AssetClaim(models.Model):
     """A number, WABA or dataset belongs to one workspace across all organizations (T2)."""
 

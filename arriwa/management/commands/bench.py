@@ -33,7 +33,7 @@ class Command(BaseCommand):
             # Settings are read once: start again with addresses that all processes share.
             os.execve(sys.executable, [sys.executable, *sys.argv], common.environment())
         self._check_database(common)
-        call_command("migrate_schemas", interactive=False, verbosity=0)
+        call_command("migrate_organizations", verbosity=0)
         short, parts = options["short"], options["parts"] or PARTS
         seconds = options["seconds"]
         people, messages = options["conversations"], options["messages"]
