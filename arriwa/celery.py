@@ -12,9 +12,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arriwa.settings")
 
 app = Celery("arriwa")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(
-    ["arriwa.outbox", "arriwa.signin", "tenants", "integrations.receipts"], related_name="tasks"
-)
+#: Apps with a module of Celery tasks.
+WITH_TASKS = [
+    "arriwa.outbox",
+    "arriwa.signin",
+    "integrations.base",
+    "integrations.kommo",
+    "integrations.receipts",
+    "tenants",
+]
+app.autodiscover_tasks(WITH_TASKS, related_name="tasks")
 
 
 @setup_logging.connect

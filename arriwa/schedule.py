@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-SWEEP_SECONDS = 5
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """One line of the schedule; `expires` in seconds, None for a task that may also run late."""
+
+    name: str
+    task: str
+    every: int
+    period: str
+    queue: str
+    expires: int | None = None
+
+
+_SECONDS, _HOURS, _DAYS = IntervalSchedule.SECONDS, IntervalSchedule.HOURS, IntervalSchedule.DAYS
+
+SCHEDULE: Final = (
+    Periodic("outbox sweep", "outbox.sweep", 5, _SECONDS, "events", 30),
+    Periodic("births", "births.advance", 5, _SECONDS, "events", 30),
+    Periodic("receipts tidy", "receipts.tidy", 1, _DAYS, "bulk"),
+    Periodic("connections check", "connections.check", 1, _DAYS, "bulk"),
+    Periodic("kommo renew", "kommo.renew", 1, _HOURS, "events"),
+    Periodic("facebook grants", "signin.watch", 1, _DAYS, "bulk"),
+    Periodic("deletion requests", "signin.forget", 60, _SECONDS, "bulk", 60),
+)
 
 
 def schedule_install() -> None:
     """Adds the periodic tasks that are missing; changed ones stay as they are."""
-    every, _ = IntervalSchedule.objects.get_or_create(every=SWEEP_SECONDS, period=IntervalSchedule.SECONDS)
-    PeriodicTask.objects.get_or_create(
-        name="outbox sweep",
-        defaults={"task": "outbox.sweep", "interval": every, "queue": "events", "expire_seconds": 30},
-    )
-    PeriodicTask.objects.get_or_create(
-        name="births",
-        defaults={"task": "births.advance", "interval": every, "queue": "events", "expire_seconds": 30},
-    )
-    daily, _ = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.DAYS)
-    PeriodicTask.objects.get_or_create(
-        name="receipts tidy", defaults={"task": "receipts.tidy", "interval": daily, "queue": "bulk"}
-    )
-    PeriodicTask.objects.get_or_create(
-        name="facebook grants", defaults={"task": "signin.watch", "interval": daily, "queue": "bulk"}
-    )
-    minutely, _ = IntervalSchedule.objects.get_or_create(every=60, period=IntervalSchedule.SECONDS)
-    PeriodicTask.objects.get_or_create(
-        name="deletion requests",
-        defaults={"task": "signin.forget", "interval": minutely, "queue": "bulk", "expire_seconds": 60},
-    )
+    for one in SCHEDULE:
+        interval, _ = IntervalSchedule.objects.get_or_create(every=one.every, period=one.period)
+        PeriodicTask.objects.get_or_create(
+            name=one.name,
+            defaults={
+                "task": one.task,
+                "interval": interval,
+                "queue": one.queue,
+                "expire_seconds": one.expires,
+            },
+        )

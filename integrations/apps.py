@@ -14,7 +14,8 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
 
     def ready(self) -> None:
-        """Registers every platform's effects, receivers and intakes."""
+        """Registers every platform's effects, receivers, intakes and checks."""
         for platform in settings.PLATFORMS:
             import_module(f"{platform}.effects")
             import_module(f"{platform}.receivers")
+            import_module(f"{platform}.checks")

@@ -24,6 +24,7 @@ from sandbox.whatsapp import Network
 
 ACCOUNTS = Path(__file__).parent / "accounts.json"
 PEOPLE = Path(__file__).parent / "people.json"
+PARTNER = Path(__file__).parent / "partner.json"
 #: Platforms give up on a slow hook after about ten seconds (gupshup_whatsapp.md 3.1).
 HOOK_SECONDS = 10
 
@@ -46,7 +47,7 @@ def build(accounts: dict[str, Any], product_url: str = "", product_token: str = 
     add_control(app, world, network)
     add_demo(app, world, product_url, product_token)
     add_payment_page(app, payments)
-    app.add_subapp("/gupshup", gupshup.create(world, network))
+    app.add_subapp("/gupshup", gupshup.create(world, network, directory, load_accounts(PARTNER)))
     app.add_subapp("/graph", meta.create(world, login))
     app.add_subapp("/dialog", create_dialog(world, login))
     app.add_subapp("/facebook", create_control(world, login))

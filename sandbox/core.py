@@ -86,6 +86,8 @@ class World:
         self.resigners: dict[str, Callable[[dict[str, Any]], dict[str, str]]] = {}
         #: what `meta_of` says of an account without Meta settings; the fake Facebook sets it
         self.business_side: Callable[[str], dict[str, Any]] = lambda account: {}
+        #: business id -> name of everything that could own a WhatsApp account
+        self.business_names: Callable[[], dict[str, str]] = dict
         self._resetters: list[Callable[[], None]] = []
         self.reset()
 
@@ -116,8 +118,7 @@ class World:
 
         {"business_id", "waba_id", "ads", "catalog_id", "products" ...}; {} when nothing is known.
         """
-        settings: dict[str, Any] = self.accounts[account].get("meta") or self.business_side(account)
-        return settings
+        return {**self.business_side(account), **self.accounts[account].get("meta", {})}
 
     def now(self) -> float:
         """The sandbox's clock, in seconds since the epoch: real time plus `clock_offset` (POST /_clock)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -72,11 +72,12 @@ class Site:
         return handler
 
     def _person_form(self, request: web.Request, chosen: str = "") -> str:
+        words = Words(request)
         people = [
-            (key, one["name"], one.get("about", "")) for key, one in self.login.directory.people.items()
+            (key, one["name"], words.of(one["about"])) for key, one in self.login.directory.people.items()
         ]
         fields = {name: value for name, value in request.query.items() if name not in ("as", "edit")}
-        return person_form(Words(request), people, fields, chosen)
+        return person_form(words, people, fields, chosen)
 
     def _who(self, request: web.Request) -> web.Response:
         words = Words(request)
@@ -105,11 +106,11 @@ class Site:
             f"{words('Continue as')} {name}</button>"
             f'<button name="do" value="cancel">{words("Cancel")}</button></div></form>'
         )
-        if not asked.edit and not asked.together:
+        if len(scopes) < len(asked.scopes):
             edit = hidden({key: value for key, value in fields.items() if key != "edit"} | {"edit": "1"})
             body.append(f'<form method="get">{edit}<button>{words("Edit access")}</button></form>')
-        body.append(f"<p class='muted'>{words('Not you?')}</p>" + self._person_form(request, person))
-        return page(words, f"{asked.app.name} {words('wants access to')}", "".join(body))
+        body.append(self._person_form(request, person))
+        return page(words, f"{asked.app.name} {words('asks for access')}", "".join(body))
 
     def people_name(self, person: str) -> str:
         """The person's name."""
@@ -160,14 +161,19 @@ class Site:
         if form.get("do") == "cancel":
             location = cancelled(self.login, asked, person)
         else:
-            ticks: dict[str, list[str] | None] = {}
-            for kind in KINDS:
-                if form.get(f"which_{kind}") == "some":
-                    seen = {one for one, _ in choices(self.login, person, kind)}
-                    ticks[kind] = [str(one) for one in form.getall(f"tick_{kind}", []) if str(one) in seen]
+            ticks = {kind: ids for kind in KINDS if (ids := self._ticked(form, person, kind)) is not None}
             kept = {str(one) for one in form.getall("grant", [])}
             location = answer(self.login, asked, person, kept, ticks)
         return web.Response(status=302, headers={"Location": location})
+
+    def _ticked(self, form: Mapping[str, Any], person: str, kind: str) -> list[str] | None:
+        """The ids of a kind that the person left ticked; None for all, also those to come."""
+        which = form.get(f"which_{kind}")
+        seen = [one for one, _ in choices(self.login, person, kind)]
+        sent = {str(value) for name, value in form.items() if name == f"tick_{kind}"}
+        ids = [one for one in seen if one in sent]
+        # Whoever unticks a box means it, whatever stands above.
+        return ids if which == "some" or (which == "all" and ids != seen) else None
 
     # --- terms of custom audiences --------------------------------------------------------------
 

@@ -33,6 +33,7 @@ def create_control(world: World, login: Login) -> web.Application:
     app.router.add_post("/_callback", control.callback)
     app.router.add_post("/_wabas", control.wabas)
     app.router.add_post("/_terms", control.terms)
+    app.router.add_post("/_pages", control.pages)
     return app
 
 
@@ -172,6 +173,15 @@ class Control:
             raise Mistake(f"No ad account {number!r}")
         self.directory.terms_accept(number, accepted=bool(given.get("accepted", True)))
         return web.json_response({"ad_account": number, "accepted": bool(given.get("accepted", True))})
+
+    async def pages(self, request: web.Request) -> web.Response:
+        """{page_id, whatsapp_number}: the number that the Page's settings link to it, "" for none."""
+        given = await _object(request)
+        page = self.directory.assets["pages"].get(str(given.get("page_id", "")))
+        if page is None:
+            raise Mistake(f"No Page {given.get('page_id')!r}")
+        page["whatsapp_number"] = str(given.get("whatsapp_number", ""))
+        return web.json_response(page)
 
     def _person(self, given: dict[str, Any]) -> str:
         person = str(given.get("person", ""))

@@ -41,6 +41,9 @@ class Asked:
     app: App
     redirect_uri: str
     state: str
+    #: As the app asked.
+    requested: tuple[str, ...]
+    #: With public_profile, which Facebook always adds.
     scopes: tuple[str, ...]
     rerequest: bool
     #: "Edit access": everything is asked anew.
@@ -79,6 +82,7 @@ def asked_of(login: Login, query: Mapping[str, str]) -> Asked:
         app=app,
         redirect_uri=redirect_uri,
         state=query.get("state", ""),
+        requested=tuple(scopes),
         scopes=tuple(dict.fromkeys([BASIC, *scopes])),
         rerequest="rerequest" in query.get("auth_type", "").split(","),
         edit=bool(query.get("edit")),
@@ -169,7 +173,7 @@ def _record(login: Login, asked: Asked, person: str, shown: list[str], **answere
             "app_id": asked.app.id,
             "person": person,
             "facebook_user_id": login.directory.people[person]["id"],
-            "requested": sorted(asked.scopes),
+            "requested": sorted(asked.requested),
             "shown": sorted(shown),
             "granted": sorted(answered["granted"]),
             "targets": {scope: ids for scope, ids in answered["granted"].items() if ids is not None},

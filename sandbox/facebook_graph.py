@@ -95,7 +95,12 @@ def _page_token(call: Call, access: Access, node: str, edge: list[str]) -> dict[
 def _page(call: Call, access: Access, node: str, edge: list[str]) -> dict[str, Any] | None:
     if node not in access.reach("pages", "pages_show_list"):
         return None
-    return meta_nodes.read(call, edge, _page_row(access, node), "Page")
+    row = _page_row(access, node)
+    if "whatsapp_number" in call.text("fields"):
+        access.need("pages_read_engagement", code=10)
+        number = (access.directory.asset("pages", node) or {}).get("whatsapp_number", "")
+        row |= {"whatsapp_number": number or None, "has_whatsapp_number": bool(number)}
+    return meta_nodes.read(call, edge, row, "Page")
 
 
 # --- businesses ---------------------------------------------------------------------------------

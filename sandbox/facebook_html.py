@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -14,12 +14,10 @@ PAGE = Path(__file__).parent / "static" / "facebook.html"
 RUSSIAN = {
     "Log in to Facebook": "Вход в Facebook",
     "This is the sandbox's Facebook. Choose who you are.": "Это Facebook песочницы. Выберите, кто вы.",
-    "Person": "Человек",
-    "Continue": "Продолжить",
     "Cancel": "Отмена",
     "Not you?": "Это не вы?",
     "Switch": "Сменить",
-    "wants access to": "запрашивает доступ",
+    "asks for access": "запрашивает доступ",
     "Continue as": "Продолжить как",
     "You have already allowed what is asked.": "Вы уже разрешили всё, о чём сейчас просят.",
     "Edit access": "Изменить доступ",
@@ -51,7 +49,7 @@ class Words:
         """A text of `RUSSIAN`."""
         return RUSSIAN[text] if self.russian else text
 
-    def of(self, pair: tuple[str, str]) -> str:
+    def of(self, pair: Sequence[str]) -> str:
         """(English, Russian) in the reader's language."""
         return pair[1] if self.russian else pair[0]
 
@@ -95,15 +93,19 @@ def radio(name: str, value: str, label: str, *, checked: bool = False) -> str:
 def person_form(
     words: Words, people: Iterable[tuple[str, str, str]], fields: Mapping[str, str], chosen: str = ""
 ) -> str:
-    """Who one is: a GET form. `people`: (key, name, what is special about him)."""
+    """Who one is: a GET form, a list for somebody new. `people`: (key, name, what is special about him)."""
+    if not chosen:
+        rows = "".join(
+            f'<button name="as" value="{escape(key)}"><strong>{escape(name)}</strong><br>'
+            f"{escape(about)}</button>"
+            for key, name, about in people
+        )
+        return f'<form method="get" class="people">{hidden(fields)}{rows}</form>'
     options = "".join(
-        f'<option value="{escape(key)}"{" selected" if key == chosen else ""}>{escape(name)}'
-        f"{escape(' · ' + about) if about else ''}</option>"
-        for key, name, about in people
+        f'<option value="{escape(key)}"{" selected" if key == chosen else ""}>{escape(name)}</option>'
+        for key, name, _ in people
     )
-    button = words("Switch") if chosen else words("Continue")
     return (
-        f'<form method="get" class="who">{hidden(fields)}<label for="as">{words("Person")}</label>'
-        f'<select id="as" name="as">{options}</select><button class="{"quiet" if chosen else "primary"}">'
-        f"{button}</button></form>"
+        f'<form method="get" class="who">{hidden(fields)}<label for="as">{words("Not you?")}</label>'
+        f'<select id="as" name="as">{options}</select><button>{words("Switch")}</button></form>'
     )

@@ -41,6 +41,7 @@ class Directory:
     def __post_init__(self) -> None:
         self._made = itertools.count(1)
         self.world.business_side = self.business_side
+        self.world.business_names = lambda: {key: one["name"] for key, one in self.businesses.items()}
         self.world.on_reset(self.reset)
 
     def reset(self) -> None:
@@ -53,10 +54,6 @@ class Directory:
 
     # --- looking --------------------------------------------------------------------------------
 
-    def person_by_id(self, user_id: str) -> str | None:
-        """The key of the person with that app-scoped id."""
-        return next((key for key, one in self.people.items() if one["id"] == user_id), None)
-
     def business(self, business_id: str) -> dict[str, Any] | None:
         """{"name", "verification_status", "owned": {kind: [id]}, "client": {kind: [id]}} or None."""
         known = self.businesses.get(business_id)
@@ -64,7 +61,8 @@ class Directory:
         if known is None and account is None:
             return None
         name = account[0].title() if account else business_id
-        found = copy.deepcopy(known) if known else {"name": name, "owned": {}, "client": {}}
+        found: dict[str, Any] = {"name": name, "verification_status": "verified", "owned": {}, "client": {}}
+        found |= copy.deepcopy(known or {})
         for kind, ids in self._account_assets(account).items() if account else ():
             found["owned"][kind] = [*found["owned"].get(kind, []), *ids]
         for waba_id, waba in self.world.wabas.items():
@@ -149,10 +147,10 @@ class Directory:
         key = str(given.get("key") or f"person{user_id[-5:]}")
         name = str(given.get("name") or f"Person {user_id[-5:]}")
         first, _, last = name.partition(" ")
-        person = {"id": user_id, "name": name, "first_name": first, "last_name": last}
+        person: dict[str, Any] = {"id": user_id, "name": name, "first_name": first, "last_name": last}
         person |= {
             "email": given.get("email", f"{key}@example.com"),
-            "about": given.get("about", "made while running"),
+            "about": ["made while running", "заведён на ходу"],
         }
         businesses = [self._make_business(name, one) for one in given.get("businesses", ({},))]
         pages = {}
@@ -237,7 +235,7 @@ class Directory:
                 name, settings = found
                 role = key.removesuffix("_id").replace("_", " ")
                 shown = {"name": f"{name.title()} · {role}", "account": name, **settings}
-                shown["business_id"] = str(settings["business_id"])
+                shown["business_id"] = str(settings.get("business_id", ""))
                 return {"account_status": 1, **shown}
         return None
 
@@ -254,9 +252,9 @@ class Directory:
         return {
             "name": name.title(),
             "account": name,
-            "business_id": str(settings["business_id"]),
+            "business_id": str(settings.get("business_id", "")),
             "numbers": numbers,
-            "dataset_id": str(settings["dataset_id"]),
+            "dataset_id": str(settings.get("dataset_id", "")),
         }
 
     def _owner(self, kind: str, asset_id: str) -> str:

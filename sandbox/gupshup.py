@@ -3,79 +3,69 @@
 from __future__ import annotations
 
 import json
-import secrets
 from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from sandbox.core import World, platform_middleware
+from sandbox.facebook_people import Directory
+from sandbox.gupshup_answers import Denied, Limits, errors, success
+from sandbox.gupshup_apps import Apps
+from sandbox.gupshup_control import PartnerControl
+from sandbox.gupshup_partner import PartnerApi
+from sandbox.gupshup_signup import Signup
+from sandbox.gupshup_state import details, sickness, template_rows, waba_info
+from sandbox.gupshup_tokens import Tokens
 from sandbox.whatsapp import MODES, Network, envelope, hook_headers
 from sandbox.whatsapp_rules import Refused, check
-from sandbox.whatsapp_view import templates
 
 V2_ONLY = {"TEMPLATE", "ACCOUNT", "COPY"}
 
 
-class Denied(Exception):
-    """An answer in Gupshup's error shape."""
-
-    def __init__(self, status: int, message: Any) -> None:
-        super().__init__(str(message))
-        self.answer = web.json_response({"status": "error", "message": message}, status=status)
-
-
-def create(world: World, network: Network) -> web.Application:
-    """The sub-application mounted at /gupshup."""
-    app = web.Application(middlewares=[platform_middleware(world, "gupshup"), _errors])
-    partner = Partner(world, network)
+def create(world: World, network: Network, directory: Directory, partner: dict[str, str]) -> web.Application:
+    """The sub-application mounted at /gupshup. `partner`: as in partner.json."""
+    app = web.Application(middlewares=[platform_middleware(world, "gupshup"), errors])
+    limits, apps = Limits(), Apps(world, network)
+    world.on_reset(lambda: limits.set(True))
+    api = PartnerApi(network, apps, Tokens(world, partner, limits), limits)
+    api.mount(app.router)
+    Signup(apps, directory).mount(app.router)
+    PartnerControl(apps, limits).mount(app.router)
+    sender = Partner(world, network, api)
     base = "/partner/app/{app_id}"
-    app.router.add_post(base + "/v3/message", partner.send)
-    app.router.add_get(base + "/templates", partner.templates)
-    app.router.add_get(base + "/details", partner.details)
-    app.router.add_get(base + "/health", partner.health)
-    app.router.add_get(base + "/waba/info", partner.waba)
-    app.router.add_put(base + "/config/bsuid", partner.set_bsuid)
-    app.router.add_post(base + "/subscription", partner.subscribe)
-    app.router.add_get(base + "/subscription", partner.subscriptions)
-    app.router.add_delete(base + "/subscription", partner.unsubscribe_all)
-    app.router.add_get(base + "/subscription/{id}", partner.subscription)
-    app.router.add_put(base + "/subscription/{id}", partner.change)
-    app.router.add_delete(base + "/subscription/{id}", partner.unsubscribe)
+    app.router.add_post(base + "/v3/message", sender.send)
+    app.router.add_get(base + "/templates", sender.templates)
+    app.router.add_get(base + "/details", sender.details)
+    app.router.add_get(base + "/health", sender.health)
+    app.router.add_get(base + "/waba/info", sender.waba)
+    app.router.add_put(base + "/config/bsuid", sender.set_bsuid)
+    app.router.add_post(base + "/subscription", sender.subscribe)
+    app.router.add_get(base + "/subscription", sender.subscriptions)
+    app.router.add_delete(base + "/subscription", sender.unsubscribe_all)
+    app.router.add_get(base + "/subscription/{id}", sender.subscription)
+    app.router.add_put(base + "/subscription/{id}", sender.change)
+    app.router.add_delete(base + "/subscription/{id}", sender.unsubscribe)
     return app
-
-
-@web.middleware
-async def _errors(request: web.Request, handler: Any) -> web.StreamResponse:
-    try:
-        response: web.StreamResponse = await handler(request)
-        return response
-    except Denied as denied:
-        return denied.answer
 
 
 class Partner:
     """Handlers of the Partner API; each first checks the app's token."""
 
-    def __init__(self, world: World, network: Network) -> None:
+    def __init__(self, world: World, network: Network, api: PartnerApi) -> None:
         self.world = world
         self.network = network
+        self.api = api
 
-    def _app(self, request: web.Request) -> tuple[str, dict[str, Any]]:
-        """(account, settings) of the app in the path; 401 for a wrong token, 400 for an unknown app."""
-        found = self.world.account_by("gupshup", app_id=request.match_info["app_id"])
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not token or (found and not secrets.compare_digest(token, found[1]["token"])):
-            raise Denied(401, {"message": "Authentication Failed"})
-        if not found:
-            raise Denied(400, "Invalid App Details")
-        return found
+    def _app(self, request: web.Request, what: str = "other") -> tuple[str, dict[str, Any]]:
+        """(account, settings) of the app in the path; 401 for a wrong token, 400 for an unknown app, 429."""
+        return self.world.account_by("gupshup", app_id=self.api.own(request, what)["app_id"]) or ("", {})
 
     # --- messages -------------------------------------------------------------------------------
 
     async def send(self, request: web.Request) -> web.Response:
-        account, _ = self._app(request)
-        meta = self.world.accounts[account].get("meta", {})
+        account, _ = self._app(request, "send")
+        meta = self.world.meta_of(account)
         try:
             body = json.loads(await request.read())
             check(
@@ -104,67 +94,26 @@ class Partner:
     # --- the app --------------------------------------------------------------------------------
 
     async def templates(self, request: web.Request) -> web.Response:
-        _, settings = self._app(request)
-        modified = int(self.world.now() * 1000)
-        rows = [
-            {
-                "id": one["id"],
-                "elementName": one["name"],
-                "languageCode": one["language"],
-                "category": one["category"],
-                "status": one["status"],
-                "templateType": "TEXT",
-                "data": one["body"],
-                "containerMeta": json.dumps({"data": one["body"], "buttons": one["buttons"]}),
-                "meta": json.dumps({"example": one["body"]}),
-                "quality": "UNKNOWN",
-                "wabaId": settings["waba_id"],
-                "modifiedOn": modified,
-            }
-            for one in templates(settings)
-        ]
-        return web.json_response({"status": "success", "templates": rows})
+        _, settings = self._app(request, "templates")
+        return success(templates=template_rows(settings, self.world.now()))
 
     async def details(self, request: web.Request) -> web.Response:
-        _, settings = self._app(request)
-        details = {
-            "id": settings["app_id"],
-            "name": settings["app_name"],
-            "phone": settings["number"],
-            "live": True,
-            "stopped": False,
-            "embedAllowed": True,
-            "templateMessaging": True,
-            "storageRegion": "DE",
-        }
-        return web.json_response({"status": "success", "appDetails": details})
+        return success(appDetails=details(self._app(request)[1]))
 
     async def health(self, request: web.Request) -> web.Response:
-        self._app(request)
-        return web.json_response({"status": "success", "healthy": "true"})
+        sick = sickness(self._app(request, "health")[1])
+        if sick:
+            raise Denied(400, sick)
+        return success(healthy="true")
 
     async def waba(self, request: web.Request) -> web.Response:
         _, settings = self._app(request)
-        info = {
-            "accountStatus": "ACTIVE",
-            "dockerStatus": "CONNECTED",
-            "messagingLimit": "TIER_2K",
-            "phone": settings["number"],
-            "phoneNumberId": settings["number_id"],
-            "phoneQuality": "GREEN",
-            "throughput": "STANDARD",
-            "verifiedName": settings["app_name"],
-            "ownershipType": "CLIENT_OWNED",
-            "mmLiteStatus": "ELIGIBLE",
-            "wabaId": settings["waba_id"],
-            "canSendMessage": "AVAILABLE",
-            "additionalInfo": [],
-            "errors": [],
-        }
-        return web.json_response({"status": "success", "wabaInfo": info})
+        if not settings["waba_id"]:
+            raise Denied(400, "Waba id not found for the app.")
+        return success(wabaInfo=waba_info(settings))
 
     async def set_bsuid(self, request: web.Request) -> web.Response:
-        _, settings = self._app(request)
+        _, settings = self._app(request, "bsuid")
         given = await request.json()
         rules = self.network.app_settings(settings["app_id"])
         rules.bsuid = bool(given.get("enableBSUID")) and bool(given.get("enableBSUIDV3"))
@@ -173,7 +122,7 @@ class Partner:
     # --- subscriptions --------------------------------------------------------------------------
 
     async def subscribe(self, request: web.Request) -> web.Response:
-        _, settings = self._app(request)
+        _, settings = self._app(request, "subscription")
         form = dict(parse_qsl((await request.read()).decode(), keep_blank_values=True))
         rows = self.network.subscriptions.setdefault(settings["app_id"], [])
         row: dict[str, Any] = {
@@ -187,7 +136,7 @@ class Partner:
         return web.json_response({"status": "success", "subscription": _public(row)}, status=201)
 
     async def subscriptions(self, request: web.Request) -> web.Response:
-        _, settings = self._app(request)
+        _, settings = self._app(request, "subscription")
         rows = self.network.subscriptions.get(settings["app_id"], [])
         return web.json_response({"status": "success", "subscriptions": [_public(row) for row in rows]})
 
@@ -207,12 +156,12 @@ class Partner:
         return web.json_response({"status": "success"})
 
     async def unsubscribe_all(self, request: web.Request) -> web.Response:
-        _, settings = self._app(request)
+        _, settings = self._app(request, "subscription")
         self.network.subscriptions[settings["app_id"]] = []
         return web.json_response({"status": "success"})
 
     def _row(self, request: web.Request) -> dict[str, Any]:
-        _, settings = self._app(request)
+        _, settings = self._app(request, "subscription")
         for row in self.network.subscriptions.get(settings["app_id"], ()):
             if row["id"] == request.match_info["id"]:
                 return row

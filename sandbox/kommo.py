@@ -1,8 +1,9 @@
 """The fake Kommo, mounted at /kommo: paths /kommo/{subdomain}/api/v4/...
 
-Source: reference/crm_pay_audiences.md, part A. Two calls are the sandbox's own and are not recorded:
-POST /kommo/_settings {"lag": s, "rate": per second} and POST /kommo/_manager {"subdomain", "lead_id",
-"status_id"?, "price"?}, by which a person at the account changes a deal.
+Source: reference/crm_pay_audiences.md, part A. Three calls are the sandbox's own and are not recorded:
+POST /kommo/_settings {"lag": s, "rate": per second, "token_seconds"}; POST /kommo/_state {"subdomain",
+"state"} with a state of STATES; and POST /kommo/_manager {"subdomain", "lead_id", "status_id"?, "price"?}, by
+which a person at the account changes a deal.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from sandbox.kommo_api import route
 from sandbox.kommo_call import Call, Problem
 from sandbox.kommo_changes import change
 from sandbox.kommo_hooks import announce
+from sandbox.kommo_oauth import Grants, Signin
 from sandbox.kommo_read import told
 
 #: Requests per second and integration (reference A7).
@@ -39,6 +41,9 @@ class Held:
     lag: float = field(default_factory=lambda: float(os.environ.get("SANDBOX_KOMMO_LAG", "1.0")))
     rate: float = RATE
     windows: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+    grants: Grants = field(default_factory=Grants)
+    #: subdomain -> one of STATES
+    states: dict[str, str] = field(default_factory=dict)
 
     def account(self, world: World, subdomain: str) -> Account | None:
         """The account of a subdomain; made when first asked for. Its settings are those of now."""
@@ -73,6 +78,10 @@ def create(world: World) -> web.Application:
     world.on_reset(reset)
     world.on_state("kommo", lambda: state(world))
     app = web.Application(middlewares=[own_calls, platform_middleware(world, "kommo"), _problems])
+    signin = Signin(world, lambda: _held[world].grants)
+    app.router.add_get("/oauth", signin.page)
+    app.router.add_post("/oauth", signin.decide)
+    app.router.add_post("/{subdomain}/oauth2/access_token", signin.token)
     app.router.add_route("*", "/{subdomain}/{path:.*}", serve)
     app.router.add_route("*", "/{path:.*}", serve)
     return app
@@ -88,6 +97,7 @@ def state(world: World) -> dict[str, Any]:
             "notes": list(account.notes),
             "fields": {kind: list(rows.values()) for kind, rows in account.fields.items()},
             "webhooks": list(account.webhooks),
+            "pipelines": {str(number): account.statuses(number) for number in account.pipelines},
         }
     return answer
 
@@ -110,10 +120,9 @@ async def _serve(world: World, held: Held, request: web.Request) -> web.Response
     if account is None or version:
         raise Problem(404, "Not Found", "The account or the page does not exist")
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not secrets.compare_digest(
-        token.strip().encode(), str(account.settings["token"]).encode()
-    ):
+    if scheme.lower() != "bearer" or not _known(world, held, account, token.strip()):
         raise Problem(401, "Unauthorized", "The token is missing, revoked or of another account")
+    _refuse_state(held.states.get(subdomain, ""), request.method, path)
     _throttle(held, token)
     call = Call(
         world=world,
@@ -130,6 +139,27 @@ async def _serve(world: World, held: Held, request: web.Request) -> web.Response
     if answer is None:
         return web.Response(status=status)
     return web.Response(text=json.dumps(answer), status=status, content_type="application/hal+json")
+
+
+def _known(world: World, held: Held, account: Account, token: str) -> bool:
+    if held.states.get(account.subdomain) == "revoked":
+        return False
+    kept = str(account.settings["token"])
+    same = secrets.compare_digest(token.encode(), kept.encode())
+    return same or held.grants.opens(token, account.subdomain, world.now())
+
+
+#: What an account may be in: working, unpaid (402), its user no administrator, blocked, access taken back.
+STATES = ("", "unpaid", "no_admin", "blocked", "revoked")
+
+
+def _refuse_state(state: str, method: str, path: str) -> None:
+    if state == "unpaid":
+        raise Problem(402, "Payment Required", "The account is not paid")
+    if state == "blocked":
+        raise Problem(403, "Forbidden", "Account blocked: too many requests")
+    if state == "no_admin" and method != "GET" and ("custom_fields" in path or "pipelines" in path):
+        raise Problem(403, "Forbidden", "Access denied: administrator rights are needed")
 
 
 def _throttle(held: Held, token: str) -> None:
@@ -157,7 +187,18 @@ async def _body(request: web.Request) -> Any:
 async def _settings(world: World, held: Held, body: dict[str, Any]) -> web.Response:
     held.lag = float(body.get("lag", held.lag))
     held.rate = float(body.get("rate", held.rate))
-    return web.json_response({"lag": held.lag, "rate": held.rate})
+    held.grants.seconds = int(body.get("token_seconds", held.grants.seconds))
+    return web.json_response({"lag": held.lag, "rate": held.rate, "token_seconds": held.grants.seconds})
+
+
+async def _state(world: World, held: Held, body: dict[str, Any]) -> web.Response:
+    subdomain, wanted = str(body.get("subdomain")), str(body.get("state", ""))
+    if held.account(world, subdomain) is None or wanted not in STATES:
+        return web.json_response({"error": f"name an account and one of {', '.join(STATES[1:])}"}, status=400)
+    held.states[subdomain] = wanted
+    if wanted == "revoked":
+        held.grants.revoke(subdomain)
+    return web.json_response({subdomain: wanted})
 
 
 async def _manager(world: World, held: Held, body: dict[str, Any]) -> web.Response:
@@ -179,5 +220,6 @@ async def _manager(world: World, held: Held, body: dict[str, Any]) -> web.Respon
 
 _OWN: dict[str, Callable[[World, Held, dict[str, Any]], Awaitable[web.Response]]] = {
     "_settings": _settings,
+    "_state": _state,
     "_manager": _manager,
 }

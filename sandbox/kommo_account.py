@@ -50,6 +50,7 @@ class Entity:
     updated_at: int
     price: int = 0
     status_id: int = 0
+    pipeline_id: int = PIPELINE
     closed_at: int | None = None
     responsible_user_id: int = ADMIN
     updated_by: int = ADMIN
@@ -76,7 +77,9 @@ class Account:
         self.id: int = settings["account_id"]
         self.subdomain: str = settings["subdomain"]
         self.counters = {"leads": 30000, "contacts": 40000, "fields": 990, "tags": 700, "notes": 50000}
-        self.counters |= {"enums": 8000, "webhooks": 900}
+        self.counters |= {"enums": 8000, "webhooks": 900, "statuses": 6800, "pipelines": 5600}
+        #: pipeline id -> (name, its own stages as (id, name)); the first one's come from the settings too
+        self.pipelines: dict[int, tuple[str, list[tuple[int, str]]]] = {PIPELINE: ("Pipeline", [])}
         self.leads: dict[int, Entity] = {}
         self.contacts: dict[int, Entity] = {}
         self.notes: list[dict[str, Any]] = []
@@ -103,17 +106,21 @@ class Account:
 
     # --- stages -----------------------------------------------------------------------------------
 
-    def statuses(self) -> list[dict[str, Any]]:
-        """The one pipeline's stages: Incoming (type 1), the account's own, won, lost."""
-        own = [(INCOMING + number, name, 0) for number, name in enumerate(self.settings["stages"], 1)]
-        rows = [(INCOMING, "Incoming leads", 1), *own, (WON, "Closed - won", 0), (LOST, "Closed - lost", 0)]
+    def statuses(self, pipeline: int = PIPELINE) -> list[dict[str, Any]]:
+        """A pipeline's stages: Incoming (type 1), the account's own, won, lost."""
+        own = list(self.pipelines[pipeline][1])
+        if pipeline == PIPELINE:
+            own = [(INCOMING + n, name) for n, name in enumerate(self.settings["stages"], 1)] + own
+        incoming = INCOMING if pipeline == PIPELINE else pipeline * 10
+        rows = [(incoming, "Incoming leads", 1), *((number, name, 0) for number, name in own)]
+        rows += [(WON, "Closed - won", 0), (LOST, "Closed - lost", 0)]
         return [
             {
                 "id": number,
                 "name": name,
                 "sort": position * 10,
-                "is_editable": number not in (INCOMING, WON, LOST),
-                "pipeline_id": PIPELINE,
+                "is_editable": number not in (incoming, WON, LOST),
+                "pipeline_id": pipeline,
                 "color": "#c1c1c1" if kind else "#99ccff",
                 "type": kind,
                 "account_id": self.id,
@@ -121,16 +128,39 @@ class Account:
             for position, (number, name, kind) in enumerate(rows, 1)
         ]
 
-    def check_stage(self, change: dict[str, Any]) -> int | None:
-        """The status asked for, or None. Raises Invalid when pipeline or status is not a writable one."""
-        if change.get("pipeline_id", PIPELINE) != PIPELINE:
+    def add_statuses(self, pipeline: int, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Makes stages; two may have one name, as in Kommo. Raises Invalid."""
+        for item in asked:
+            if not isinstance(item.get("name"), str) or not item["name"].strip():
+                raise Invalid("NotBlank", "name", "This value should not be blank.")
+        made = [(self.next_id("statuses"), item["name"]) for item in asked]
+        self.pipelines[pipeline][1].extend(made)
+        ids = {number for number, _ in made}
+        return [row for row in self.statuses(pipeline) if row["id"] in ids]
+
+    def add_pipeline(self, asked: dict[str, Any]) -> int:
+        """Makes a pipeline with the stages of `_embedded.statuses`. Raises Invalid."""
+        if not isinstance(asked.get("name"), str) or not asked["name"].strip():
+            raise Invalid("NotBlank", "name", "This value should not be blank.")
+        number = self.next_id("pipelines")
+        self.pipelines[number] = (asked["name"], [])
+        self.add_statuses(number, (asked.get("_embedded") or {}).get("statuses") or [])
+        return number
+
+    def check_stage(self, change: dict[str, Any], at: int = PIPELINE) -> tuple[int, int | None]:
+        """The (pipeline, status) asked for of a lead in pipeline `at`; None leaves the status.
+
+        Raises Invalid when pipeline or status is not a writable one.
+        """
+        pipeline = change.get("pipeline_id", at)
+        if pipeline not in self.pipelines:
             raise Invalid("NotSupportedChoice", "pipeline_id", "Pipeline does not exist")
         status = change.get("status_id")
         if status is None:
-            return None
-        if status not in {row["id"] for row in self.statuses() if row["type"] == 0}:
+            return int(pipeline), None
+        if status not in {row["id"] for row in self.statuses(pipeline) if row["type"] == 0}:
             raise Invalid("NotSupportedChoice", "status_id", "Status is not of this pipeline or not writable")
-        return int(status)
+        return int(pipeline), int(status)
 
     # --- custom fields ----------------------------------------------------------------------------
 

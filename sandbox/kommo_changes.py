@@ -7,8 +7,8 @@ from typing import Any
 
 from sandbox.kommo_account import (
     ADMIN,
-    INCOMING,
     LOST,
+    PIPELINE,
     WON,
     Account,
     Entity,
@@ -34,9 +34,11 @@ def build(account: Account, kind: str, asked: dict[str, Any], now: int) -> Entit
     }
     entity.tags = account.tag(kind, embedded.get("tags") or [], "_embedded.tags")
     if kind == "leads":
-        status = account.check_stage(asked)
+        entity.pipeline_id, status = account.check_stage(asked)
+        rows = account.statuses(entity.pipeline_id)
         # Metadata sends a lead to Incoming, whatever status is asked for.
-        entity.status_id = INCOMING if "metadata" in embedded else status or INCOMING + 1
+        first = rows[0]["id"] if "metadata" in embedded else rows[1]["id"]
+        entity.status_id = first if "metadata" in embedded or status is None else status
     elif not entity.name:
         entity.name = f"{entity.first_name} {entity.last_name}".strip()
     if asked.get("request_id") is not None:
@@ -82,7 +84,7 @@ def change(
     account: Account, entity: Entity, asked: dict[str, Any], now: int, lag: float, by: int = ADMIN
 ) -> Entity:
     """Changes an entity by a PATCH body and answers what it was before. Raises Invalid, changing nothing."""
-    plan = check_change(account, entity.kind, asked)
+    plan = check_change(account, entity.kind, asked, entity.pipeline_id)
     before = replace(entity, tags=dict(entity.tags), values=dict(entity.values))
     _plain(entity, asked)
     if asked.get("name"):
@@ -97,6 +99,7 @@ def change(
     # `_embedded.tags` is the whole new set; tags_to_* change the set that is there.
     tags = entity.tags if plan.replaced is None else plan.replaced
     entity.tags = {key: name for key, name in (tags | plan.added).items() if key not in plan.deleted}
+    entity.pipeline_id = plan.pipeline
     if plan.status is not None and plan.status != entity.status_id:
         _stage(entity, plan.status, entity.status_id, now, by)
     entity.updated_at, entity.updated_by = now, by
@@ -110,19 +113,22 @@ class Plan:
     """A checked PATCH body."""
 
     values: dict[int, list[dict[str, Any]] | None]
+    pipeline: int
     status: int | None
     replaced: dict[int, str] | None
     added: dict[int, str]
     deleted: dict[int, str]
 
 
-def check_change(account: Account, kind: str, asked: dict[str, Any]) -> Plan:
-    """Reads a PATCH body. Raises Invalid."""
+def check_change(account: Account, kind: str, asked: dict[str, Any], at: int = PIPELINE) -> Plan:
+    """Reads a PATCH body for an entity in pipeline `at`. Raises Invalid."""
     _check_plain(asked)
+    pipeline, status = account.check_stage(asked, at) if kind == "leads" else (at, None)
     embedded = asked.get("_embedded") or {}
     return Plan(
         values=account.read_values(kind, asked.get("custom_fields_values") or []),
-        status=account.check_stage(asked) if kind == "leads" else None,
+        pipeline=pipeline,
+        status=status,
         replaced=account.tag(kind, embedded["tags"] or [], "_embedded.tags") if "tags" in embedded else None,
         added=account.tag(kind, asked.get("tags_to_add") or [], "tags_to_add"),
         deleted=account.tag(kind, asked.get("tags_to_delete") or [], "tags_to_delete"),

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sandbox.core import World
-from sandbox.kommo_account import PIPELINE, Account, Entity
+from sandbox.kommo_account import Account, Entity
 
 _VERBS = ("add", "update", "delete", "restore", "status", "responsible", "note")
 SETTINGS = frozenset(
@@ -67,9 +67,9 @@ def _actions(action: str, entity: Entity, before: Entity | None) -> list[str]:
 def _row(account: Account, entity: Entity, before: Entity | None, now: int) -> dict[str, Any]:
     row: dict[str, Any] = {"id": entity.id, "name": entity.name}
     if entity.kind == "leads":
-        row |= {"status_id": entity.status_id, "price": entity.price, "pipeline_id": PIPELINE}
+        row |= {"status_id": entity.status_id, "price": entity.price, "pipeline_id": entity.pipeline_id}
         if before is not None:
-            row |= {"old_status_id": before.status_id, "old_pipeline_id": PIPELINE}
+            row |= {"old_status_id": before.status_id, "old_pipeline_id": before.pipeline_id}
     row |= {
         "responsible_user_id": entity.responsible_user_id,
         "last_modified": entity.updated_at,

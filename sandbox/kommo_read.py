@@ -15,7 +15,7 @@ def shown(account: Account, entity: Entity, with_: str = "") -> dict[str, Any]:
     fields = account.fields[entity.kind]
     answer: dict[str, Any] = {"id": entity.id, "name": entity.name}
     if entity.kind == "leads":
-        answer |= {"price": entity.price, "status_id": entity.status_id, "pipeline_id": PIPELINE}
+        answer |= {"price": entity.price, "status_id": entity.status_id, "pipeline_id": entity.pipeline_id}
         answer |= {"loss_reason_id": None, "closed_at": entity.closed_at, "is_deleted": False}
     else:
         answer |= {"first_name": entity.first_name, "last_name": entity.last_name}
@@ -103,38 +103,37 @@ def account(call: Call) -> Answer:
     }
 
 
-def _pipeline(account: Account) -> dict[str, Any]:
+def _pipeline(account: Account, number: int) -> dict[str, Any]:
     return {
-        "id": PIPELINE,
-        "name": "Pipeline",
+        "id": number,
+        "name": account.pipelines[number][0],
         "sort": 1,
-        "is_main": True,
+        "is_main": number == PIPELINE,
         "is_unsorted_on": True,
         "is_archive": False,
         "account_id": account.id,
-        "_embedded": {"statuses": account.statuses()},
+        "_embedded": {"statuses": account.statuses(number)},
     }
 
 
 def pipelines(call: Call) -> Answer:
-    """GET /leads/pipelines: the one pipeline."""
-    return 200, {
-        "_total_items": 1,
-        "_links": {"self": {"href": call.base}},
-        "_embedded": {"pipelines": [_pipeline(call.account)]},
-    }
+    """GET /leads/pipelines: all of them with their stages."""
+    rows = [_pipeline(call.account, number) for number in call.account.pipelines]
+    links = {"self": {"href": call.base}}
+    return 200, {"_total_items": len(rows), "_links": links, "_embedded": {"pipelines": rows}}
 
 
 def one_pipeline(call: Call) -> Answer:
     """GET /leads/pipelines/{id}."""
-    return (200, _pipeline(call.account)) if call.path[2] == str(PIPELINE) else (204, None)
+    number = int(call.path[2])
+    return (200, _pipeline(call.account, number)) if number in call.account.pipelines else (204, None)
 
 
 def statuses(call: Call) -> Answer:
     """GET /leads/pipelines/{id}/statuses."""
-    if call.path[2] != str(PIPELINE):
+    if int(call.path[2]) not in call.account.pipelines:
         return 204, None
-    rows = call.account.statuses()
+    rows = call.account.statuses(int(call.path[2]))
     return 200, {"_total_items": len(rows), "_embedded": {"statuses": rows}}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.kommo_account import ADMIN, Account, Entity, Invalid
-from sandbox.kommo_call import MAX_WRITE, Answer, Call, Problem, each, elements, href
+from sandbox.kommo_call import MAX_WRITE, Answer, Call, Problem, each, elements, href, refusal
 from sandbox.kommo_changes import build, build_complex, change, check_change, keep
 from sandbox.kommo_hooks import announce
 
@@ -91,7 +91,7 @@ def patch_many(kind: str) -> Callable[[Call], Answer]:
         def check(asked: dict[str, Any]) -> None:
             if asked.get("id") not in known:
                 raise Invalid("NotSupportedChoice", "id", "Element not found")
-            check_change(account, kind, asked)
+            check_change(account, kind, asked, known[asked["id"]].pipeline_id)
 
         each(batch, check)
         rows, changes = [], []
@@ -127,6 +127,26 @@ def patch_fields(kind: str) -> Callable[[Call], Answer]:
         return 200, {"_total_items": len(rows), "_embedded": {"custom_fields": rows}}
 
     return handler
+
+
+def add_statuses(call: Call) -> Answer:
+    """POST /leads/pipelines/{id}/statuses."""
+    pipeline = int(call.path[2])
+    if pipeline not in call.account.pipelines:
+        raise Problem(404, "Not Found", "The pipeline does not exist")
+    batch = elements(call, MAX_WRITE)
+    try:
+        rows = call.account.add_statuses(pipeline, batch)
+    except Invalid as error:
+        raise refusal([("0", error)]) from error
+    return 200, {"_total_items": len(rows), "_embedded": {"statuses": rows}}
+
+
+def add_pipelines(call: Call) -> Answer:
+    """POST /leads/pipelines."""
+    made = each(elements(call, MAX_WRITE), call.account.add_pipeline)
+    rows = [{"id": number, "name": call.account.pipelines[number][0]} for number in made]
+    return 200, {"_total_items": len(rows), "_embedded": {"pipelines": rows}}
 
 
 def add_notes(kind: str) -> Callable[[Call], Answer]:

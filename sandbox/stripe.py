@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import copy
 import hashlib
 import secrets
@@ -26,6 +24,7 @@ from sandbox.stripe_form import (
     metadata,
     required,
 )
+from sandbox.stripe_keys import key_of, permitted
 from sandbox.stripe_pay import Payments, make_id, public
 
 __all__ = ["Payments", "create"]
@@ -38,6 +37,8 @@ _READABLE = (
     ("payment_intents", "intents", "payment_intent"),
     ("events", "events", "event"),
 )
+#: Stripe's limit per account and mode.
+MOST_ENDPOINTS = 16
 Write = Callable[[web.Request, str, dict[str, Any]], dict[str, Any]]
 
 
@@ -82,7 +83,7 @@ class Api:
     # --- conventions ----------------------------------------------------------------------------
 
     def _account(self, request: web.Request) -> str:
-        key = _key(request.headers.get("Authorization", ""))
+        key = key_of(request.headers.get("Authorization", ""))
         if not key:
             raise Invalid("You did not provide an API key.", status=401)
         found = self.world.account_by("stripe", key=key)
@@ -96,7 +97,11 @@ class Api:
                 code="account_invalid",
                 status=403,
             )
+        permitted(request, settings, key)
         return name
+
+    def _live(self, account: str) -> bool:
+        return "_live_" in str(self.world.accounts[account]["stripe"]["key"])[:8]
 
     def reading(self, read: Callable[[web.Request, str], dict[str, Any]]) -> Callable[..., Awaitable[Any]]:
         """Wraps a handler that needs no body."""
@@ -178,7 +183,7 @@ class Api:
         return {
             "id": settings["account"],
             "object": "account",
-            "charges_enabled": True,
+            "charges_enabled": settings.get("charges_enabled", True),
             "country": "LV",
             "default_currency": "usd",
             "details_submitted": True,
@@ -200,7 +205,7 @@ class Api:
             "allow_promotion_codes": False,
             "currency": currency,
             "inactive_message": given.get("inactive_message"),
-            "livemode": False,
+            "livemode": self._live(account),
             "metadata": metadata(given),
             "payment_intent_data": inner if "payment_intent_data" in given else None,
             "payment_method_types": given.get("payment_method_types"),
@@ -234,6 +239,8 @@ class Api:
     def create_endpoint(self, _request: web.Request, account: str, given: dict[str, Any]) -> dict[str, Any]:
         known(given, ENDPOINT_CREATE)
         url = str(required(given, "url"))
+        if sum(one["_account"] == account for one in self.payments.endpoints.values()) >= MOST_ENDPOINTS:
+            raise Invalid(f"You have reached the maximum of {MOST_ENDPOINTS} test webhook endpoints.")
         if not url.startswith(("http://", "https://")):
             raise Invalid(
                 "Invalid URL: An explicit scheme (such as https) must be provided.", "url", "url_invalid"
@@ -247,7 +254,7 @@ class Api:
             "created": int(self.world.now()),
             "description": given.get("description"),
             "enabled_events": events if isinstance(events, list) else [events],
-            "livemode": False,
+            "livemode": self._live(account),
             "metadata": metadata(given),
             "secret": "whsec_" + secrets.token_hex(16),
             "status": "enabled",
@@ -263,6 +270,8 @@ class Api:
         for name in ("url", "enabled_events", "description"):
             if name in given:
                 endpoint[name] = given[name]
+        if not isinstance(endpoint["enabled_events"], list):
+            endpoint["enabled_events"] = [endpoint["enabled_events"]]
         if "disabled" in given:
             endpoint["status"] = "disabled" if given["disabled"] == "true" else "enabled"
         return _shown(endpoint)
@@ -285,15 +294,3 @@ def _restrictions(given: dict[str, Any], count: int = 0) -> dict[str, Any] | Non
 def _shown(thing: dict[str, Any]) -> dict[str, Any]:
     """A stored object for a later read: the signing secret is told only once, when it is made."""
     return {key: value for key, value in public(thing).items() if key != "secret"}
-
-
-def _key(header: str) -> str:
-    scheme, _, value = header.partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip()
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(value).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
-            return ""
-    return ""

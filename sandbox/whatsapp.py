@@ -104,8 +104,7 @@ class Network:
 
     def user_id(self, account: str, wa_id: str) -> str:
         """The person's business-scoped user id: another one for each business portfolio (4.7)."""
-        platforms = self.world.accounts[account]
-        portfolio = str(platforms.get("meta", {}).get("business_id") or account)
+        portfolio = str(self.world.meta_of(account).get("business_id") or account)
         digest = hashlib.sha256(f"{portfolio}:{wa_id}".encode()).digest()
         country = "LV" if wa_id.startswith("371") else "KZ"
         value = f"{country}.{int.from_bytes(digest[:6], 'big') % 10**14:014d}"
@@ -193,7 +192,7 @@ class Network:
         }
         self.messages[record["gs_id"]] = record
         if not record["code"]:
-            catalog = {one["retailer_id"]: one for one in _products(self.world.accounts[account])}
+            catalog = {one["retailer_id"]: one for one in self.world.meta_of(account).get("products", ())}
             self.chat(number, wa_id).append(
                 {
                     "from": "business",
@@ -327,8 +326,3 @@ def _failure(shape: str, code: int) -> dict[str, Any]:
             ]
         }
     return {"code": code, "reason": reason}
-
-
-def _products(platforms: dict[str, Any]) -> list[dict[str, Any]]:
-    products: list[dict[str, Any]] = platforms.get("meta", {}).get("products", [])
-    return products

@@ -6,13 +6,17 @@ from django.apps import AppConfig
 
 
 class SubscribersConfig(AppConfig):
-    """The domain; rings its own timer."""
+    """The domain; rings its own timers."""
 
     name = "subscribers"
 
     def ready(self) -> None:
-        """Makes the silence timer known to the outbox."""
+        """Makes the domain's timers known to the outbox."""
         from arriwa.outbox.registry import register_timer
-        from subscribers.services.conversation import SILENCE, silence_ring
+        from subscribers import imports  # registers its effect
+        from subscribers.sender import HELD_BACK
+        from subscribers.services.conversation import SILENCE, message_held_back, silence_ring
 
+        assert imports
         register_timer(SILENCE, silence_ring)
+        register_timer(HELD_BACK, message_held_back)

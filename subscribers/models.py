@@ -324,3 +324,38 @@ class TrialChat(models.Model):
 
     def __str__(self) -> str:
         return f"trial of {self.workspace_id}"
+
+
+class CustomerImport(models.Model):
+    """A list of known customers on its way in: looked at first, then taken batch by batch."""
+
+    class State(models.TextChoices):
+        PREVIEW = "preview", "Looked at"
+        RUNNING = "running", "Being taken in"
+        DONE = "done", "Done"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="customer_imports")
+    user = models.UUIDField(null=True)
+    file_name = models.CharField(max_length=120, blank=True, default="")
+    state = models.CharField(max_length=8, choices=State.choices, default=State.PREVIEW)
+    #: The file while it is looked at, then the people as JSON, sealed; empty at the end.
+    body_sealed = models.BinaryField()
+    #: People to take in, and how many are.
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    #: Of those: new people, and people we knew who were not marked.
+    added = models.PositiveIntegerField(default=0)
+    marked = models.PositiveIntegerField(default=0)
+    #: Lines that were left out.
+    left_out = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=clock.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"customers of {self.workspace_id} ({self.state})"
+
+    @property
+    def seal_row(self) -> str:
+        """What the sealed body is bound to."""
+        return f"customer_import:{self.id}"

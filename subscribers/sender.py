@@ -11,7 +11,9 @@ from typing import Any
 
 from django.conf import settings
 
+from arriwa.common import clock
 from arriwa.common.statements import row_insert
+from arriwa.outbox.enqueue import timer_set
 from subscribers import signals
 from subscribers.content import Content, Template, from_json, to_json
 from subscribers.conversation.types import Send
@@ -20,6 +22,8 @@ from subscribers.playbook.document import Playbook, TemplateRef
 from subscribers.selectors import playbook_content
 
 WINDOW = timedelta(hours=24)
+#: Timer that tells the conversation of a message that did not go out.
+HELD_BACK = "held_back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Withheld:
     """Why nothing may go out, in words."""
 
     reason: str
+    #: The bot was switched off since: what was to be said is owed to the lead.
+    owed: bool = False
 
 
 def message_queue(*, conversation: Conversation, send: Send, at: datetime, about: dict[str, Any]) -> Message:
@@ -65,11 +71,13 @@ def window_open(conversation: Conversation, now: datetime) -> bool:
 def outgoing(message: Message, *, now: datetime) -> Outgoing | Withheld:
     """What of `message` may go out at `now`: itself, its template, or nothing (R3).
 
-    Needs `message.conversation.subscriber` loaded.
+    Needs `message.conversation` with subscriber and workspace loaded.
     """
     conversation = message.conversation
     if conversation.subscriber.opted_out_at is not None:
         return Withheld("The person opted out of messages.")
+    if not conversation.workspace.speaks_on(conversation.channel):
+        return Withheld("The bot is switched off.", owed=True)
     content = from_json(message.content)
     if isinstance(content, Template):
         return Outgoing(content, template=content.name)
@@ -86,6 +94,11 @@ def outgoing(message: Message, *, now: datetime) -> Outgoing | Withheld:
         params=tuple(message.params),
     )
     return Outgoing(template, template=template.name)
+
+
+def message_hold_back(message: Message) -> None:
+    """Lets the conversation know, in a transaction of its own, that it owes this message."""
+    timer_set(kind=HELD_BACK, subject=message.id, turn=0, due_at=clock.now())
 
 
 def template_for(playbook: Playbook, purpose: str) -> TemplateRef | None:

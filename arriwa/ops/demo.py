@@ -130,7 +130,10 @@ def sandbox_process(addresses: Addresses, kept: Secrets) -> Process:
     argv = [sys.executable, "-m", "sandbox", "--host", LOOPBACK, "--port", str(addresses.sandbox_port)]
     argv += ["--product-url", addresses.web]
     # Not as an argument: every account of the machine can list those.
-    environment = base_environment() | {"SANDBOX_PRODUCT_TOKEN": kept.api_token}
+    environment = base_environment() | {
+        "SANDBOX_PRODUCT_TOKEN": kept.api_token,
+        "SANDBOX_KOMMO_REDIRECT_URI": f"{addresses.web}/credentials/kommo/callback",
+    }
     return Process("sandbox", argv, environment, listening(f"{addresses.sandbox}/"), REPOSITORY)
 
 

@@ -132,6 +132,11 @@ def product_environment(
     }
     platforms = {
         "ARRIWA_GUPSHUP_URL": f"{sandbox_url}/gupshup",
+        # The partner of sandbox/partner.json
+        "ARRIWA_GUPSHUP_PARTNER_ID": "4010",
+        "ARRIWA_GUPSHUP_PARTNER_EMAIL": "partner@arriwa.example",
+        "ARRIWA_GUPSHUP_PARTNER_CLIENT_SECRET": "gupshup-sandbox-client-secret",
+        "ARRIWA_SANDBOX_PAGE_URL": sandbox_url,
         "ARRIWA_META_URL": f"{sandbox_url}/graph",
         "ARRIWA_META_DIALOG_URL": f"{sandbox_url}/dialog",
         "ARRIWA_META_BUSINESS_URL": f"{sandbox_url}/dialog",
@@ -141,6 +146,11 @@ def product_environment(
         "ARRIWA_KOMMO_URL": f"{sandbox_url}/kommo/{{subdomain}}",
         "ARRIWA_STRIPE_URL": f"{sandbox_url}/stripe",
         "ARRIWA_FLOWISE_URL": f"{sandbox_url}/flowise",
+        # The integration that the sandbox's Kommo knows, and the key of its Flowise.
+        "ARRIWA_KOMMO_AUTH_URL": f"{sandbox_url}/kommo/oauth",
+        "ARRIWA_KOMMO_CLIENT_ID": "7d0e0000-0000-4000-8000-000000000001",
+        "ARRIWA_KOMMO_CLIENT_SECRET": "sandbox-kommo-client-secret",
+        "ARRIWA_FLOWISE_KEY": "flowise-sandbox-admin-key",
     }
     for name, url in platforms.items():
         if not environment.get(name):

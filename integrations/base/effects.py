@@ -107,6 +107,10 @@ class DeliveryEffect:
         """A started attempt without an answer. None: try again as if nothing had been sent."""
         return None
 
+    def renewed(self, job: Job, task: Claimed) -> Verdict | None:
+        """A refused credential that comes anew by itself: when to try again. None pauses the connection."""
+        return None
+
     def replay(self, delivery: Delivery) -> None:
         """Sends a dead delivery once more, as if for the first time; runs inside a transaction."""
         delivery.state = Delivery.State.PENDING
@@ -254,7 +258,8 @@ class DeliveryEffect:
         if disposition is Disposition.RESOLVE:
             delivery.save(update_fields=["error_code", "error_text"])
             return self.doubtful(job, task)
-        if disposition is Disposition.PAUSE_CONNECTION:
+        renewed = self.renewed(job, task) if disposition is Disposition.PAUSE_CONNECTION else None
+        if disposition is Disposition.PAUSE_CONNECTION and renewed is None:
             connection_pause(delivery.connection, error)
         if disposition is Disposition.DEAD or (
             disposition is Disposition.RETRY and task.attempts >= self.max_attempts
@@ -267,7 +272,7 @@ class DeliveryEffect:
         delivery.started_at = None
         delivery.save(update_fields=["state", "started_at", "error_code", "error_text"])
         if disposition is Disposition.PAUSE_CONNECTION:
-            return self.held(delivery)
+            return renewed or self.held(delivery)
         return after_transient(error, task)
 
     def _end(self, delivery: Delivery, state: str, code: str, text: str) -> None:
@@ -297,9 +302,12 @@ def after_transient(error: ArriwaError, task: Claimed) -> Verdict:
 
 
 def connection_pause(connection: Connection, error: ArriwaError) -> None:
-    """The credential no longer works: everything of this connection waits for a person."""
-    Connection.objects.filter(id=connection.id).update(
-        state=Connection.State.PAUSED, state_reason=redact_text(error.message)[:300]
+    """The credential no longer works: everything of this connection waits for a person.
+
+    One that a person paused keeps that person's reason.
+    """
+    Connection.objects.filter(id=connection.id, state=Connection.State.ACTIVE).update(
+        state=Connection.State.PAUSED, state_reason=redact_text(error.message)[:300], paused_by=None
     )
     connection.state = Connection.State.PAUSED
 

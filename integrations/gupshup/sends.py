@@ -11,23 +11,27 @@ from arriwa.common.statements import Statement, array, row_read, row_related, se
 from integrations.base.delivery_rows import COLUMNS, WIDTH, take
 from integrations.models import Connection, Delivery
 from subscribers.models import Conversation, Message, Subscriber
+from tenants.workspaces.models import Workspace
 
 # What `subscribers.sender.outgoing` and `person_open` look at, in the order of the models' fields; the rest
 # is read when someone asks for it.
 _MESSAGE = ("id", "conversation_id", "purpose", "content", "params", "window_refused")
-_CONVERSATION = ("id", "subscriber_id", "playbook_id", "last_inbound_at")
+_CONVERSATION = ("id", "subscriber_id", "workspace_id", "channel", "playbook_id", "last_inbound_at")
 _SUBSCRIBER = ("id", "person_sealed", "language", "opted_out_at")
 _CONVERSATION_FROM = WIDTH + len(_MESSAGE)
+_WORKSPACE = ("id", "bot_on", "silent_channels")
 _SUBSCRIBER_FROM = _CONVERSATION_FROM + len(_CONVERSATION)
+_WORKSPACE_FROM = _SUBSCRIBER_FROM + len(_SUBSCRIBER)
 
 _READ = Statement(f"""
 SELECT {COLUMNS}, {selection(Message, "m", *_MESSAGE)}, {selection(Conversation, "v", *_CONVERSATION)},
-    {selection(Subscriber, "s", *_SUBSCRIBER)}
+    {selection(Subscriber, "s", *_SUBSCRIBER)}, {selection(Workspace, "w", *_WORKSPACE)}
 FROM {{schema}}.integrations_delivery d
 JOIN {{schema}}.integrations_connection c ON c.id = d.connection_id
 LEFT JOIN {{schema}}.subscribers_message m ON m.id = d.fact
 LEFT JOIN {{schema}}.subscribers_conversation v ON v.id = m.conversation_id
 LEFT JOIN {{schema}}.subscribers_subscriber s ON s.id = v.subscriber_id
+LEFT JOIN {{schema}}.workspaces_workspace w ON w.id = v.workspace_id
 WHERE d.id = ANY(%s::uuid[])
 """)
 # Conversations first, in the order of their ids: who matches statuses locks conversation, delivery, message.
@@ -81,6 +85,8 @@ def sends_accepted(deliveries: Sequence[Delivery]) -> None:
 def _message(row: Sequence[Any]) -> Message:
     message = row_read(Message, row[WIDTH:_CONVERSATION_FROM], *_MESSAGE)
     conversation = row_read(Conversation, row[_CONVERSATION_FROM:_SUBSCRIBER_FROM], *_CONVERSATION)
-    row_related(conversation, "subscriber", row_read(Subscriber, row[_SUBSCRIBER_FROM:], *_SUBSCRIBER))
+    subscriber = row_read(Subscriber, row[_SUBSCRIBER_FROM:_WORKSPACE_FROM], *_SUBSCRIBER)
+    row_related(conversation, "subscriber", subscriber)
+    row_related(conversation, "workspace", row_read(Workspace, row[_WORKSPACE_FROM:], *_WORKSPACE))
     row_related(message, "conversation", conversation)
     return message

@@ -10,7 +10,7 @@ from arriwa.common.http import HttpSession
 from integrations.base.client import Reply, exchange
 from integrations.base.errors import MalformedReply, OutcomeUnknown, RemoteFault
 from integrations.kommo import API_PATH
-from integrations.kommo.config import KommoSettings
+from integrations.kommo.config import KommoSettings, account_url
 from integrations.kommo.errors import raise_for_kommo, request_id_of
 from integrations.kommo.payloads import Contact, Lead, parse_contact, parse_lead, phone_query
 
@@ -85,14 +85,25 @@ class Patched:
 
 
 class KommoClient:
-    """One account with one long-lived token."""
+    """One account with one token."""
 
-    def __init__(self, *, base_url: str, settings: KommoSettings, session: HttpSession | None = None) -> None:
-        """`base_url`: the operator's template, such as https://{subdomain}.kommo.com."""
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        settings: KommoSettings,
+        session: HttpSession | None = None,
+        renew: Callable[[str], str] | None = None,
+    ) -> None:
+        """`base_url`: the operator's template, such as https://{subdomain}.kommo.com.
+
+        `renew`: gives the token that follows a refused one; it is asked once per request.
+        """
         # The subdomain is one DNS label (KommoSettings), so it cannot lead to a host outside the template.
-        self._root = base_url.replace("{subdomain}", settings.subdomain).rstrip("/") + API_PATH
-        self._settings = settings
+        self._root = account_url(base_url, subdomain=settings.subdomain, host=settings.host) + API_PATH
+        self._token = settings.token
         self._session = session
+        self._renew = renew
 
     def account(self) -> Account:
         """The account that the token opens; its id must be the connection's."""
@@ -110,6 +121,15 @@ class KommoClient:
     def pipelines(self) -> tuple[Pipeline, ...]:
         """All pipelines with their stages."""
         return _parsed(self._read("/leads/pipelines"), _pipelines)
+
+    def statuses_create(self, pipeline_id: int, names: Sequence[str]) -> tuple[Status, ...]:
+        """Makes stages at the end of a pipeline, before won and lost; an administrator's token is needed.
+
+        Kommo lets two stages have one name: look at `pipelines` first.
+        """
+        bodies = [{"name": name, "sort": 1000 + 10 * n} for n, name in enumerate(names)]
+        reply = self._send("POST", f"/leads/pipelines/{int(pipeline_id)}/statuses", bodies)
+        return _parsed(reply, lambda body: tuple(map(_status, body["_embedded"]["statuses"])))
 
     def custom_fields_list(self, entity: str) -> tuple[CustomField, ...]:
         """All custom fields of `entity`: leads or contacts."""
@@ -197,7 +217,15 @@ class KommoClient:
         return reply
 
     def _exchange(self, method: str, path: str, **kwargs: Any) -> Reply:
-        headers = {"Authorization": f"Bearer {self._settings.token}", "Accept": "application/json"}
+        reply = self._once(method, path, **kwargs)
+        if reply.status == 401 and self._renew is not None:
+            # A refused request did nothing, so it may be made again.
+            self._token = self._renew(self._token)
+            reply = self._once(method, path, **kwargs)
+        return reply
+
+    def _once(self, method: str, path: str, **kwargs: Any) -> Reply:
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         return exchange(method, self._root + path, session=self._session, headers=headers, **kwargs)
 
     def _pages(
@@ -250,6 +278,10 @@ def _field_of(entity: str) -> Callable[[Mapping[str, Any]], CustomField]:
     return make
 
 
+def _status(item: Mapping[str, Any]) -> Status:
+    return Status(int(item["id"]), str(item.get("name") or ""), int(item.get("type") or 0))
+
+
 def _pipelines(body: Any) -> tuple[Pipeline, ...]:
     return tuple(
         Pipeline(
@@ -257,7 +289,7 @@ def _pipelines(body: Any) -> tuple[Pipeline, ...]:
             name=str(item.get("name") or ""),
             is_main=bool(item.get("is_main")),
             statuses=tuple(
-                Status(int(stage["id"]), str(stage.get("name") or ""), int(stage.get("type") or 0))
+                _status(stage)
                 for stage in sorted(item["_embedded"]["statuses"], key=lambda stage: stage.get("sort") or 0)
             ),
         )

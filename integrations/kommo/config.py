@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -17,8 +17,12 @@ FIELDS: tuple[ConfigField, ...] = (
     ConfigField("pipeline_id", "Pipeline", False, False, "The pipeline for new deals."),
     ConfigField("stages", "Stages", False, False, "Which stage stands for new, qualified and paid."),
     ConfigField("fields", "Fields", False, False, "Which custom field holds which answer."),
+    ConfigField("host", "Host", False, False, "Filled in when the account is connected by signing in."),
     ConfigField("token", "Long-lived token", True, True, "Integration settings: Keys and scopes."),
 )
+#: How a connection came about; stands in its config as "auth".
+LONG_LIVED, OAUTH = "long_lived", "oauth"
+DEFAULT_URL = "https://{subdomain}.kommo.com"
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[a-z0-9-]+\.(?:kommo\.com|amocrm\.com|amocrm\.ru)")
@@ -31,6 +35,34 @@ def host_allowed(host: str) -> bool:
     whole text, so a trailing newline does not pass.
     """
     return _HOST.fullmatch(host) is not None
+
+
+def subdomain_of(text: str) -> str:
+    """The account's subdomain from what people paste: "acme", "acme.kommo.com", "https://acme.kommo.com/".
+
+    Raises ConfigurationError when it is no such thing.
+    """
+    host = text.strip().lower().removeprefix("https://").partition("/")[0]
+    name = host.partition(".")[0] if host_allowed(host) else host
+    if not _LABEL.fullmatch(name):
+        raise ConfigurationError(
+            'The Kommo connection\'s "subdomain" is only the first part of the address: correct it.',
+            field="subdomain",
+        )
+    return name
+
+
+def account_url(template: str, *, subdomain: str, host: str = "") -> str:
+    """Where an account is served. `template`: the operator's, such as https://{subdomain}.kommo.com.
+
+    `host` is the account's own, which may be amoCRM's; it counts only while the operator uses Kommo itself,
+    so that a proxy or the sandbox stays in the way. Raises ConfigurationError for a foreign host.
+    """
+    if host and not host_allowed(host):
+        raise ConfigurationError("This is no host of Kommo: connect the account again.", field="host")
+    if host and template.rstrip("/") == DEFAULT_URL:
+        return f"https://{host}"
+    return template.replace("{subdomain}", subdomain).rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +85,15 @@ class KommoSettings:
     #: CRM field key (cf_niche …) -> field
     fields: Mapping[str, FieldRef]
     token: str = field(repr=False)
+    #: The account's host when it is known: Kommo's or amoCRM's.
+    host: str = ""
 
     @classmethod
     def from_connection(cls, config: Mapping[str, Any], secrets: Mapping[str, Any]) -> KommoSettings:
         """Raises ConfigurationError naming the field that is missing or malformed."""
         values = read_fields("Kommo", FIELDS, config, secrets)
-        subdomain = values["subdomain"].lower().removesuffix(".kommo.com")
-        if not _LABEL.fullmatch(subdomain):
-            raise ConfigurationError(
-                'The Kommo connection\'s "subdomain" is only the first part of the address: correct it.',
-                field="subdomain",
-            )
         return cls(
-            subdomain=subdomain,
+            subdomain=subdomain_of(values["subdomain"]),
             account_id=_number("account_id", values["account_id"] or 0),
             pipeline_id=_number("pipeline_id", values["pipeline_id"] or 0),
             stages=MappingProxyType(
@@ -75,7 +103,12 @@ class KommoSettings:
                 {key: _field_ref(key, value) for key, value in _map(config, "fields").items()}
             ),
             token=values["token"],
+            host=values["host"],
         )
+
+    def with_token(self, token: str) -> KommoSettings:
+        """The same account with another access token."""
+        return replace(self, token=token)
 
     def pipeline(self) -> int:
         """The chosen pipeline's id. Raises ConfigurationError without one."""

@@ -10,6 +10,7 @@ from arriwa.common.money import minor_to_major
 from integrations.kommo import payloads
 from integrations.kommo.client import KommoClient
 from integrations.kommo.config import KommoSettings
+from integrations.kommo.tokens import TokenKeeper
 from integrations.models import DealMirror, Delivery
 
 CREATES = ("contact", "deal")
@@ -29,6 +30,8 @@ class Sync:
 
     mirror: DealMirror
     settings: KommoSettings
+    #: Renews the token of an account that was connected by signing in.
+    keeper: TokenKeeper | None
     person: Person
     #: The deal's name; its end makes it findable after a lost answer.
     name: str

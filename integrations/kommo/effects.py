@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,10 +15,9 @@ from arriwa.outbox.enqueue import task_enqueue
 from arriwa.outbox.finish import backoff, lane_resume
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, register_effect, register_rate
 from integrations.base.effects import DONE, after_transient, connection_pause, connection_succeeded
-from integrations.base.urls import platform_url
-from integrations.kommo.client import KommoClient
 from integrations.kommo.config import KommoSettings
 from integrations.kommo.deal_sync import CREATES, Person, Sync, deal_name, deal_sync
+from integrations.kommo.tokens import keeper_of, kommo_client
 from integrations.models import Connection, DealMirror, Delivery
 from subscribers.services.identity import person_open
 from tenants.context import current_organization_id
@@ -45,7 +44,7 @@ class DealEffect:
 
     def _prepare(self, task: Claimed) -> Attempt:
         mirror = (
-            DealMirror.objects.select_related("connection", "conversation__subscriber")
+            DealMirror.objects.select_related("connection", "pipeline", "conversation__subscriber")
             .filter(id=task.subject)
             .first()
         )
@@ -69,7 +68,7 @@ class DealEffect:
             if wait > timedelta(0):
                 return Attempt([task], verdict=Verdict(Outcome.RETRY, delay=wait.total_seconds()))
         try:
-            settings = KommoSettings.from_connection(mirror.connection.config, mirror.connection.secrets())
+            settings = KommoSettings.from_connection(config_of(mirror), mirror.connection.secrets())
         except ArriwaError as error:
             _end_all(deliveries, error)
             return Attempt([task], verdict=Verdict(Outcome.DEAD))
@@ -78,6 +77,7 @@ class DealEffect:
         sync = Sync(
             mirror=mirror,
             settings=settings,
+            keeper=keeper_of(mirror.connection),
             person=Person(person["name"], person["phone"]),
             name=deal_name(person["name"], mirror.conversation_id),
             changes=changes,
@@ -104,7 +104,7 @@ class DealEffect:
                     "connection": mirror.connection,
                     "platform": mirror.connection.platform,
                     "kind": KIND,
-                    "action": _action(name, value, mirror.connection),
+                    "action": _action(name, value, config_of(mirror)),
                     "target": mirror.deal_id,
                     "business_key": _business_key(name, value),
                     "fact": mirror.id,
@@ -123,10 +123,9 @@ class DealEffect:
         return found
 
     def call(self, attempt: Attempt) -> None:
-        """Brings Kommo in line; raises the errors of `deal_sync`."""
+        """Brings Kommo in line; raises the errors of `deal_sync` and of `TokenKeeper.renew`."""
         sync: Sync = attempt.payload
-        client = KommoClient(base_url=platform_url("kommo", subdomain="{subdomain}"), settings=sync.settings)
-        deal_sync(client, sync)
+        deal_sync(kommo_client(sync.settings, sync.keeper), sync)
 
     def replay(self, delivery: Delivery) -> None:
         """The deal's parked lane runs on; what is wanted now is sent, not what was wanted then."""
@@ -199,6 +198,11 @@ def lane_of(mirror: DealMirror) -> str:
     return f"crm:{mirror.id}"
 
 
+def config_of(mirror: DealMirror) -> dict[str, Any]:
+    """The account's config with the pipeline, stages and fields in which this deal stands."""
+    return {**mirror.connection.config, **(mirror.pipeline.details if mirror.pipeline else {})}
+
+
 def rate_keys_of(connection: Connection) -> tuple[str, ...]:
     """The limits that a sync of this account draws on."""
     return (f"kommo:account:{connection.account}",)
@@ -221,9 +225,9 @@ def _mark_started(deliveries: list[Delivery]) -> None:
     Delivery.objects.bulk_update(deliveries, ["state", "started_at", "attempts"])
 
 
-def _action(name: str, value: Any, connection: Connection) -> str:
+def _action(name: str, value: Any, config: Mapping[str, Any]) -> str:
     if name == "stage":
-        return f"stage {connection.config.get('stage_names', {}).get(value, value)}"
+        return f"stage {config.get('stage_names', {}).get(value, value)}"
     if name.startswith("tag:"):
         return f"{'set' if value else 'remove'} tag {name[4:]}"
     if name.startswith("field:"):

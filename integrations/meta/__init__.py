@@ -13,6 +13,9 @@ DOCS = {
     "user_data": "https://developers.facebook.com/docs/marketing-api/conversions-api/parameters/customer-information-parameters",
     "audiences": "https://developers.facebook.com/docs/marketing-api/audiences/guides/custom-audiences",
     "rate_limits": "https://developers.facebook.com/docs/marketing-api/overview/rate-limiting",
+    "login": "https://developers.facebook.com/docs/facebook-login/guides/access-tokens",
+    "permissions": "https://developers.facebook.com/docs/graph-api/reference/user/permissions/",
+    "audience_terms": "https://developers.facebook.com/docs/marketing-api/audiences/guides/custom-audiences",
     "app_secret_proof": "https://developers.facebook.com/docs/graph-api/securing-requests",
 }
 
@@ -23,6 +26,9 @@ QUIRKS = (
     "One invalid event rejects its whole batch, without a status per event.",
     "HTTP 200 is no acknowledgement: compare events_received with the number sent.",
     "An event older than 7 days rejects the request; we park events above 6 days.",
+    "A person declines single permissions and ticks single assets: a right scope may lack the asset.",
+    "A permission once declined is asked again only with auth_type=rerequest.",
+    "Answers of lists hold addresses with the token in them; we follow cursors alone.",
     "The SDK keeps one process-wide api object; we never set it.",
     "The SDK sends a DELETE's parameters in the URL; our transport moves them to the body.",
 )

@@ -18,12 +18,16 @@ from integrations.meta.asset_types import (
     Waba,
 )
 from integrations.meta.graph import GraphToken, graph_request, graph_url
+from integrations.meta.payloads import batch_body
 
 #: Rows of one page, and pages after which a list is no list any more.
 PAGE_SIZE = 100
 MOST_PAGES = 200
 #: Where people manage their businesses, and accept terms: nobody can do it for them (reference meta 4.4).
 BUSINESS_URL = "https://business.facebook.com"
+#: Meta's answer to a click id that is none, and one that is none.
+_UNKNOWN_CLICK = "100/2804087"
+_PROBE_CLICK = "ARA" + "arriwa-probe".ljust(96, "0")
 
 
 class AssetsClient:
@@ -57,6 +61,15 @@ class AssetsClient:
             Page(id=_id(row), name=_text(row, "name"), tasks=tuple(map(str, row.get("tasks") or ())))
             for row in self._rows("me", "accounts", fields="id,name,tasks")
         ]
+
+    def page_number(self, page: str) -> str:
+        """The WhatsApp number linked to a Page, in digits, "" without one.
+
+        Needs pages_read_engagement, which no step asks for unless the operator adds it: CredentialRefused
+        ("10") without it, and then only the person can tell.
+        """
+        row = self._ask("GET", page, params={"fields": "id,whatsapp_number"})
+        return "".join(filter(str.isdigit, _text(row, "whatsapp_number")))
 
     def businesses(self) -> list[Business]:
         """The business portfolios of the person (business_management), only those that he ticked."""
@@ -134,6 +147,19 @@ class AssetsClient:
         """
         return _id(self._ask("POST", waba, "dataset", data={}))
 
+    def dataset_probe(self, dataset: str, waba: str, *, at: int) -> None:
+        """Returns when messaging events would reach the dataset. `at`: now, in unix seconds.
+
+        Meta has no trial run; an event with an invented click id is refused for that alone once all
+        else is right (reference meta 1.7), so this leaves nothing behind. Raises Rejected for a dataset
+        that is not the account's ("100/2804118") and the errors of every method.
+        """
+        try:
+            self._ask("POST", dataset, "events", json=batch_body([_probe(waba, at)]))
+        except Rejected as error:
+            if error.platform_code != _UNKNOWN_CLICK:
+                raise
+
     # --- step 6: commerce -------------------------------------------------------------------------
 
     def catalogs(self, business: str) -> list[Catalog]:
@@ -195,6 +221,17 @@ class AssetsClient:
         reply = graph_request(method, url, settings=self._credential, session=self._session, **sent)
         answer: dict[str, Any] = reply.json
         return answer
+
+
+def _probe(waba: str, at: int) -> dict[str, Any]:
+    return {
+        "event_name": "LeadSubmitted",
+        "event_time": at,
+        "event_id": "arriwa:probe",
+        "action_source": "business_messaging",
+        "messaging_channel": "whatsapp",
+        "user_data": {"whatsapp_business_account_id": waba, "ctwa_clid": _PROBE_CLICK},
+    }
 
 
 def _checked(node: str) -> str:

@@ -18,6 +18,13 @@ from integrations.meta.errors import raise_for_graph
 TIMEOUT = (3.05, 30.0)
 
 
+def secret_proof(token: str, app_secret: str) -> str:
+    """Hex HMAC-SHA256 of the token under the app secret, "" without one (DOCS["app_secret_proof"])."""
+    if not app_secret:
+        return ""
+    return hmac.new(app_secret.encode(), token.encode(), hashlib.sha256).hexdigest()
+
+
 class Credential(Protocol):
     """Who calls: a connection's settings or a bare token."""
 
@@ -27,22 +34,20 @@ class Credential(Protocol):
 
     @property
     def app_secret_proof(self) -> str:
-        """Hex HMAC-SHA256 of the token under the app secret, "" without one."""
+        """See `secret_proof`."""
 
 
 @dataclass(frozen=True, slots=True)
 class GraphToken:
-    """A token of a person or of the app, which no repr shows; see DOCS["app_secret_proof"]."""
+    """A token of a person or of the app, which no repr shows."""
 
     token: str = field(repr=False)
     app_secret: str = field(default="", repr=False)
 
     @property
     def app_secret_proof(self) -> str:
-        """Hex HMAC-SHA256 of the token under the app secret, "" without one."""
-        if not self.app_secret:
-            return ""
-        return hmac.new(self.app_secret.encode(), self.token.encode(), hashlib.sha256).hexdigest()
+        """See `secret_proof`."""
+        return secret_proof(self.token, self.app_secret)
 
 
 def graph_url(base_url: str, *path: str) -> str:

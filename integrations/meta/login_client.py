@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from integrations.meta.graph import Credential, GraphToken, graph_request, graph
 
 #: The person has removed the app: nothing is left to take back.
 _REMOVED = "190/458"
+_PERMISSION = re.compile(r"[a-z_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,11 @@ class LoginClient:
     def revoke(self, token: str, permission: str | None = None) -> None:
         """Takes one permission back, or all with the app itself. Repeating it changes nothing.
 
-        Raises CredentialRefused for a token that is dead for another reason.
+        Raises CredentialRefused for a token that is dead for another reason, Rejected for a permission
+        that was not granted.
         """
+        if permission is not None and not _PERMISSION.fullmatch(permission):
+            raise Rejected("Meta knows no such permission.", platform_code="permission")
         path = ("me", "permissions", permission) if permission else ("me", "permissions")
         try:
             self._ask("DELETE", *path, credential=self._person(token))

@@ -41,6 +41,8 @@ class Connection(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.ACTIVE)
     #: Why it is paused, in words for the owner.
     state_reason = models.CharField(max_length=300, blank=True, default="")
+    #: The user who paused it; None when Arriwa did: then a check that succeeds lets it work on.
+    paused_by = models.UUIDField(null=True, blank=True)
     health = models.CharField(max_length=8, choices=Health.choices, default=Health.UNKNOWN)
     #: What the last check found, in words for the owner.
     health_text = models.CharField(max_length=400, blank=True, default="")
@@ -51,6 +53,8 @@ class Connection(models.Model):
     #: The user whose consent it rests on; None for a key that was pasted in.
     granted_by = models.UUIDField(null=True, blank=True)
     last_success_at = models.DateTimeField(null=True, blank=True)
+    #: Set once its owner took it away: its secrets are gone, its deliveries remain. Made anew, it is None.
+    removed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:
@@ -130,8 +134,6 @@ class NumberRoute(models.Model):
     payments = models.ForeignKey(
         Connection, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    #: The switch that stops the bot for this number alone (design 5).
-    bot_on = models.BooleanField(default=True)
 
     class Meta:
         constraints = [
@@ -142,3 +144,8 @@ class NumberRoute(models.Model):
 
     def __str__(self) -> str:
         return f"route of {self.number_id or 'every number'}"
+
+    @property
+    def bot_on(self) -> bool:
+        """Whether this number's own switch is on; `subscribers.services.switches` turns it."""
+        return self.number_id not in self.workspace.silent_channels

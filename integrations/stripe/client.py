@@ -48,6 +48,18 @@ class WebhookEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointState:
+    """An endpoint as it stands at Stripe, which tells its secret no more."""
+
+    id: str
+    url: str
+    enabled: bool
+    events: frozenset[str]
+    api_version: str
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """`id` is acct_…; `charges_enabled` says whether it may take money."""
 
@@ -55,6 +67,7 @@ class Account:
     country: str
     default_currency: str
     charges_enabled: bool
+    name: str = ""
 
 
 class StripeClient:
@@ -105,26 +118,69 @@ class StripeClient:
             request_id=_request_id(link),
         )
 
-    def create_webhook_endpoint(self, url: str, events: Sequence[str]) -> WebhookEndpoint:
+    def create_webhook_endpoint(
+        self, url: str, events: Sequence[str], metadata: Mapping[str, str] | None = None
+    ) -> WebhookEndpoint:
         """Makes Stripe call `url` for `events`, in the form of our API version.
 
         Not repeated safely: after OutcomeUnknown an endpoint without a known secret may be left over.
         """
         params: Any = {"url": url, "enabled_events": list(events), "api_version": API_VERSION}
+        if metadata:
+            params["metadata"] = dict(metadata)
         endpoint = _call(lambda: self._client.v1.webhook_endpoints.create(params=params))
         return WebhookEndpoint(id=_text(endpoint, "id"), secret=_text(endpoint, "secret"))
 
+    def webhook_endpoints(self) -> tuple[EndpointState, ...]:
+        """All endpoints of the account in the key's mode, ours and others'."""
+
+        def listed() -> list[Any]:
+            page = self._client.v1.webhook_endpoints.list(params={"limit": 100})
+            return list(page.auto_paging_iter())
+
+        return tuple(map(_endpoint, _read(listed)))
+
+    def webhook_endpoint_update(self, endpoint_id: str, events: Sequence[str]) -> EndpointState:
+        """Switches an endpoint on, for exactly these events."""
+        params: Any = {"enabled_events": list(events), "disabled": False}
+        return _endpoint(_call(lambda: self._client.v1.webhook_endpoints.update(endpoint_id, params=params)))
+
+    def webhook_endpoint_delete(self, endpoint_id: str) -> None:
+        """Removes an endpoint; one that is gone already raises Rejected."""
+        _call(lambda: self._client.v1.webhook_endpoints.delete(endpoint_id))
+
+    def may_write(self, resource: str) -> bool:
+        """Whether the key may make one of `payment_links` or `webhook_endpoints`.
+
+        Asked by a request without parameters: Stripe finds it incomplete when it would be allowed, and
+        makes nothing.
+        """
+        service = getattr(self._client.v1, resource)
+        try:
+            _call(lambda: service.create(params={}))
+        except CredentialRefused as error:
+            if error.status != 403:
+                raise
+            return False
+        except Rejected:
+            return True
+        raise MalformedReply(f"Stripe made a {resource} out of nothing.")
+
+    def payment_links_readable(self) -> None:
+        """Reads one payment link, if there is any. Raises CredentialRefused when the key may not."""
+        _read(lambda: self._client.v1.payment_links.list(params={"limit": 1}))
+
     def account(self) -> Account:
         """The account that the key belongs to; a lost answer is a RemoteFault, since reading is safe."""
-        try:
-            account = _call(self._client.v1.accounts.retrieve_current)
-        except OutcomeUnknown as error:
-            raise RemoteFault("Stripe did not answer in time. It is tried again by itself.") from error
+        account = _read(self._client.v1.accounts.retrieve_current)
+        settings = getattr(account, "settings", None)
+        dashboard = getattr(settings, "dashboard", None)
         return Account(
             id=_text(account, "id"),
             country=getattr(account, "country", None) or "",
             default_currency=(getattr(account, "default_currency", None) or "").upper(),
             charges_enabled=getattr(account, "charges_enabled", False) is True,
+            name=str(getattr(dashboard, "display_name", None) or ""),
         )
 
 
@@ -133,6 +189,29 @@ def _call(request: Callable[[], Any]) -> Any:
         return request()
     except stripe.StripeError as error:
         raise error_of(error) from error
+    except (AttributeError, KeyError, TypeError) as error:
+        # The library trips over an error that is not of Stripe's shape, as a gateway may answer.
+        raise MalformedReply(f"Stripe's answer cannot be read ({type(error).__name__}).") from error
+
+
+def _read(request: Callable[[], Any]) -> Any:
+    try:
+        return _call(request)
+    except OutcomeUnknown as error:
+        # A read changes nothing, so there is no outcome to resolve.
+        raise RemoteFault("Stripe did not answer in time. It is tried again by itself.") from error
+
+
+def _endpoint(item: Any) -> EndpointState:
+    metadata = getattr(item, "metadata", None)
+    return EndpointState(
+        id=_text(item, "id"),
+        url=_text(item, "url"),
+        enabled=getattr(item, "status", "") == "enabled",
+        events=frozenset(getattr(item, "enabled_events", None) or ()),
+        api_version=getattr(item, "api_version", None) or "",
+        metadata=metadata.to_dict(for_json=True) if metadata else {},
+    )
 
 
 def error_of(error: stripe.StripeError) -> RemoteError:

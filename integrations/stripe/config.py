@@ -53,3 +53,8 @@ class StripeSettings:
                 field="key",
             )
         return cls(**values)
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the key moves real money."""
+        return "_live_" in self.key[:8]

@@ -75,7 +75,7 @@ def _qualify(draft: Draft) -> None:
     draft.leave("A1_STARTED_NOT_FINISHED")
     draft.join("A2_QUALIFIED")
     draft.update_deal(UpdateDeal(stage="qualified"))
-    draft.do(messages.cards(draft.facts))
+    draft.do(messages.cards(draft.snapshot, draft.facts))
 
 
 def refuse(snapshot: Snapshot, answer: Answer, verdict: str, facts: Facts) -> Decision:

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from subscribers.conversation import messages
 from subscribers.conversation.answering import Answer, accept, open_question, refuse
-from subscribers.conversation.common import pay_debt, silence, unmoved
+from subscribers.conversation.common import WORDLESS, pay_debt, silence, unmoved
 from subscribers.conversation.draft import Draft
 from subscribers.conversation.local_classifier import match_title, match_value
-from subscribers.conversation.opening import WORDLESS
 from subscribers.conversation.option_ids import parse_option_id
 from subscribers.conversation.types import (
     Chose,

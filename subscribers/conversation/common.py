@@ -12,6 +12,7 @@ from subscribers.conversation.types import (
     Classify,
     Decision,
     Facts,
+    HeldBack,
     Segment,
     Send,
     Snapshot,
@@ -23,6 +24,8 @@ from subscribers.playbook.document import Product
 #: A row of the table. The first line of its docstring is what a product owner reads.
 Row: TypeAlias = Callable[[Snapshot, Any, Facts], Decision]
 
+#: Kinds that are no message: a reaction, and WhatsApp's note that a chat was opened.
+WORDLESS = frozenset({"reaction", "request_welcome"})
 #: What a state calls for, by purpose; when it cannot be sent, it is owed.
 _CALLED_FOR = ("question", "reprompt", "cards", "payment_link", "receipt")
 
@@ -48,6 +51,8 @@ def silence(facts: Facts) -> str:
         return "The lead opted out of messages, so nothing is sent."
     if facts.human_holds:
         return "A human holds the conversation, so the bot is silent."
+    if not facts.published:
+        return "The playbook is not published yet, so the bot is silent."
     if not facts.bot_on:
         return "The bot is switched off, so nothing is sent."
     return ""
@@ -59,13 +64,13 @@ def hush(decision: Decision, facts: Facts) -> Decision:
     Records and mirrors (deal, audiences, order) stay: they are facts, not messages. Somebody who
     opted out joins no audience, since an opt-out removes from all of them (L22).
     """
-    called_for = any(_is_called_for(command) for command in decision.commands)
+    wanted = any(_is_called_for(command) for command in decision.commands)
     why = silence(facts)
     if not why:
-        owed = decision.snapshot.owed and not called_for
+        owed = decision.snapshot.owed and not wanted
         return replace(decision, snapshot=replace(decision.snapshot, owed=owed))
     kept = tuple(command for command in decision.commands if not _is_hushed(command, facts))
-    snapshot = replace(decision.snapshot, owed=decision.snapshot.owed or called_for)
+    snapshot = replace(decision.snapshot, owed=decision.snapshot.owed or wanted)
     reason = decision.reason if why in decision.reason else f"{decision.reason} {why}"
     return replace(decision, snapshot=snapshot, reason=reason, commands=kept)
 
@@ -74,7 +79,7 @@ def pay_debt(snapshot: Snapshot, facts: Facts) -> Decision | None:
     """What the lead should have been sent while the bot was silent; None when nothing is owed."""
     if not snapshot.owed or silence(facts):
         return None
-    send = _called_for(snapshot, facts)
+    send = called_for(snapshot, facts)
     if send is None:
         return None
     draft = Draft(snapshot, facts)
@@ -82,16 +87,27 @@ def pay_debt(snapshot: Snapshot, facts: Facts) -> Decision | None:
     return draft.decision("The bot speaks again and sends what it owed since it was silent.")
 
 
+def held_back(snapshot: Snapshot, signal: HeldBack, facts: Facts) -> Decision:
+    """A message held back is owed when the state still calls for it; the lead's next message brings it."""
+    send = called_for(snapshot, facts)
+    if send is None or signal.purpose.replace("reprompt:", "question:") != send.purpose:
+        return unmoved(snapshot, f"The message held back ({signal.purpose}) is not called for any more.")
+    return Decision(
+        replace(snapshot, owed=True), f"The message held back ({signal.purpose}) is owed to the lead."
+    )
+
+
 def product_by_key(key: str, facts: Facts) -> Product | None:
     """The playbook's product with this key."""
     return next((product for product in facts.playbook.products if product.key == key), None)
 
 
-def _called_for(snapshot: Snapshot, facts: Facts) -> Send | None:
+def called_for(snapshot: Snapshot, facts: Facts) -> Send | None:
+    """What the state calls for: the open question, the offer, the link or the receipt; None for nothing."""
     if snapshot.state in (State.ASKING, State.PARKED, State.CLASSIFYING):
         return messages.question(snapshot, facts)
     if snapshot.state is State.OFFERING:
-        return messages.cards(facts)
+        return messages.cards(snapshot, facts)
     product = product_by_key(snapshot.product, facts)
     if product is None:
         return None

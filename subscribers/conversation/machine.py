@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import get_args
 
 from subscribers.conversation import asking, opening, sale
-from subscribers.conversation.common import Row, hush, stays
+from subscribers.conversation.common import Row, held_back, hush, stays
+from subscribers.conversation.known import unless_known
 from subscribers.conversation.option_ids import (
     AnswerId,
     option_id,
@@ -23,6 +24,7 @@ from subscribers.conversation.types import (
     Decision,
     Facts,
     FellSilent,
+    HeldBack,
     LinkReady,
     LinkSent,
     Ordered,
@@ -44,7 +46,7 @@ __all__ = [
     "product_option_id",
 ]
 
-_NOTHING_SAID = stays("Nothing was said yet, so no timer and no judgement can belong here.")
+_NOTHING_SAID = stays("Nothing was said yet, so no timer, no judgement and no message can belong here.")
 _NO_OFFER = stays("No offer was made yet, so no cards of this conversation can have arrived.")
 _NO_ORDER = stays("No order was opened yet, so this link belongs to another conversation.")
 _NO_CHECKOUT = stays("No order is in checkout, so there is no link to send.")
@@ -65,33 +67,37 @@ TABLE: dict[tuple[State, type[Signal]], Row] = {
     (State.NEW, LinkReady): _NO_ORDER,
     (State.NEW, LinkSent): _NO_ORDER,
     (State.NEW, Paid): sale.paid,
-    (State.ASKING, Said): asking.said,
-    (State.ASKING, Chose): asking.chose,
-    (State.ASKING, Ordered): asking.ordered,
-    (State.ASKING, FellSilent): asking.fell_silent,
+    (State.NEW, HeldBack): _NOTHING_SAID,
+    (State.ASKING, Said): unless_known(asking.said),
+    (State.ASKING, Chose): unless_known(asking.chose),
+    (State.ASKING, Ordered): unless_known(asking.ordered),
+    (State.ASKING, FellSilent): unless_known(asking.fell_silent),
     (State.ASKING, Classified): _OVERTAKEN,
     (State.ASKING, CardsDelivered): _NO_OFFER,
     (State.ASKING, LinkReady): _NO_ORDER,
     (State.ASKING, LinkSent): _NO_ORDER,
     (State.ASKING, Paid): sale.paid,
-    (State.CLASSIFYING, Said): asking.said_while_classifying,
-    (State.CLASSIFYING, Chose): asking.chose,
-    (State.CLASSIFYING, Ordered): asking.ordered,
+    (State.ASKING, HeldBack): held_back,
+    (State.CLASSIFYING, Said): unless_known(asking.said_while_classifying),
+    (State.CLASSIFYING, Chose): unless_known(asking.chose),
+    (State.CLASSIFYING, Ordered): unless_known(asking.ordered),
     (State.CLASSIFYING, FellSilent): _RUNNING,
-    (State.CLASSIFYING, Classified): asking.classified,
+    (State.CLASSIFYING, Classified): unless_known(asking.classified),
     (State.CLASSIFYING, CardsDelivered): _NO_OFFER,
     (State.CLASSIFYING, LinkReady): _NO_ORDER,
     (State.CLASSIFYING, LinkSent): _NO_ORDER,
     (State.CLASSIFYING, Paid): sale.paid,
-    (State.PARKED, Said): asking.said_while_parked,
-    (State.PARKED, Chose): asking.chose,
-    (State.PARKED, Ordered): asking.ordered,
+    (State.CLASSIFYING, HeldBack): held_back,
+    (State.PARKED, Said): unless_known(asking.said_while_parked),
+    (State.PARKED, Chose): unless_known(asking.chose),
+    (State.PARKED, Ordered): unless_known(asking.ordered),
     (State.PARKED, FellSilent): _PARKED_TIMER,
     (State.PARKED, Classified): _OVERTAKEN,
     (State.PARKED, CardsDelivered): _NO_OFFER,
     (State.PARKED, LinkReady): _NO_ORDER,
     (State.PARKED, LinkSent): _NO_ORDER,
     (State.PARKED, Paid): sale.paid,
+    (State.PARKED, HeldBack): held_back,
     (State.OFFERING, Said): sale.said,
     (State.OFFERING, Chose): sale.chose,
     (State.OFFERING, Ordered): sale.ordered,
@@ -101,6 +107,7 @@ TABLE: dict[tuple[State, type[Signal]], Row] = {
     (State.OFFERING, LinkReady): _NO_CHECKOUT,
     (State.OFFERING, LinkSent): _NO_ORDER,
     (State.OFFERING, Paid): sale.paid,
+    (State.OFFERING, HeldBack): held_back,
     (State.CHECKOUT, Said): sale.said,
     (State.CHECKOUT, Chose): sale.chose,
     (State.CHECKOUT, Ordered): sale.ordered,
@@ -110,6 +117,7 @@ TABLE: dict[tuple[State, type[Signal]], Row] = {
     (State.CHECKOUT, LinkReady): sale.link_ready,
     (State.CHECKOUT, LinkSent): sale.link_sent,
     (State.CHECKOUT, Paid): sale.paid,
+    (State.CHECKOUT, HeldBack): held_back,
     (State.PAID, Said): sale.said,
     (State.PAID, Chose): sale.choice_after_sale,
     (State.PAID, Ordered): sale.choice_after_sale,
@@ -119,6 +127,7 @@ TABLE: dict[tuple[State, type[Signal]], Row] = {
     (State.PAID, LinkReady): _PAID_LINK,
     (State.PAID, LinkSent): sale.link_sent,
     (State.PAID, Paid): sale.paid,
+    (State.PAID, HeldBack): held_back,
 }
 
 

@@ -42,10 +42,15 @@ def text(key: str, facts: Facts, purpose: str = "text") -> Send:
     return Send(purpose, Text(body), _params(body))
 
 
-def cards(facts: Facts) -> Send:
-    """The offer: product cards, or without a catalog the same products as buttons or a list (L20)."""
+def cards(snapshot: Snapshot, facts: Facts) -> Send:
+    """The offer: product cards, or without a catalog the same products as buttons or a list (L20).
+
+    A known customer, who was asked nothing, is greeted with the text for them.
+    """
     playbook = facts.playbook
     body = localised(playbook.texts["cards_body"], facts)
+    if facts.known_customer and not snapshot.answers:
+        body = localised(playbook.texts.get("known_customer", {}), facts) or body
     if playbook.catalog_id:
         content: Content = ProductCards(
             header=localised(playbook.texts["cards_header"], facts),

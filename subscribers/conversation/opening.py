@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from subscribers.conversation import messages
-from subscribers.conversation.common import silence, unmoved
+from subscribers.conversation.common import WORDLESS, silence, unmoved
 from subscribers.conversation.draft import Draft
+from subscribers.conversation.known import welcome
 from subscribers.conversation.types import (
     Chose,
     Decision,
@@ -17,12 +18,9 @@ from subscribers.conversation.types import (
     UpdateDeal,
 )
 
-#: Kinds that are no message: a reaction, and WhatsApp's note that a chat was opened.
-WORDLESS = frozenset({"reaction", "request_welcome"})
-
 
 def said(snapshot: Snapshot, signal: Said, facts: Facts) -> Decision:
-    """The lead opts in: event, audience A1, deal in the first stage, agent started, question 1 asked."""
+    """The lead opts in: event, A1, deal, agent, question 1. A known customer is greeted and not asked."""
     if signal.kind in WORDLESS:
         return unmoved(snapshot, f"A {signal.kind} is no message; the conversation has not begun.")
     return _begin(snapshot, signal.text, facts)
@@ -43,12 +41,15 @@ def _begin(snapshot: Snapshot, text: str, facts: Facts) -> Decision:
     draft = Draft(snapshot, facts)
     if not snapshot.opted_in:
         draft.event("OptIn")
-        draft.join("A1_STARTED_NOT_FINISHED")
+        if not facts.known_customer:
+            draft.join("A1_STARTED_NOT_FINISHED")
         draft.update_deal(UpdateDeal(stage="new"))
         draft.move(opted_in=True)
     if silence(facts):
-        return draft.decision("The lead wrote; question 1 waits for a message to a bot that may speak.")
+        return draft.decision("The lead wrote; the bot begins with a message to a bot that may speak.")
     draft.do(StartAgent(text))
+    if facts.known_customer:
+        return welcome(draft)
     draft.next_turn(state=State.ASKING)
     draft.do(messages.question(draft.snapshot, facts))
     return draft.decision("The lead wrote for the first time: opted in, and question 1 is asked.")

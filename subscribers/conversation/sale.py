@@ -7,6 +7,7 @@ from typing import Any
 from subscribers.conversation import messages
 from subscribers.conversation.common import pay_debt, product_by_key, unmoved
 from subscribers.conversation.draft import Draft
+from subscribers.conversation.known import unasked
 from subscribers.conversation.option_ids import parse_product_option_id
 from subscribers.conversation.types import (
     CardsDelivered,
@@ -30,7 +31,11 @@ _HINTS = {State.OFFERING: "choose_card", State.CHECKOUT: "link_waiting", State.P
 
 def said(snapshot: Snapshot, _signal: Said, facts: Facts) -> Decision:
     """The lead is told once what is awaited: a choice, the payment, or nothing more."""
-    return pay_debt(snapshot, facts) or _hint(snapshot, facts, "The message is kept.")
+    if (debt := pay_debt(snapshot, facts)) is not None:
+        return debt
+    if snapshot.state is State.OFFERING and unasked(snapshot, facts):
+        return unmoved(snapshot, "A known customer wrote; the message is kept for a human.")
+    return _hint(snapshot, facts, "The message is kept.")
 
 
 def ordered(snapshot: Snapshot, signal: Ordered, facts: Facts) -> Decision:

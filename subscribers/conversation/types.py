@@ -138,8 +138,15 @@ class Paid:
     currency: str
 
 
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A message of the bot did not go out: the bot fell silent after it was queued."""
+
+    purpose: str
+
+
 Signal: TypeAlias = (
-    Said | Chose | Ordered | FellSilent | Classified | CardsDelivered | LinkReady | LinkSent | Paid
+    Said | Chose | Ordered | FellSilent | Classified | CardsDelivered | LinkReady | LinkSent | Paid | HeldBack
 )
 
 
@@ -155,8 +162,12 @@ class Facts:
     opted_out: bool = False
     #: A human holds the conversation: the bot is silent.
     human_holds: bool = False
-    #: The playbook is published and the switch is on.
+    #: The owner has published the playbook.
+    published: bool = True
+    #: The switches of workspace and number are on.
     bot_on: bool = True
+    #: Bought before, as an import says: is never asked to qualify.
+    known_customer: bool = False
     #: uuid4 text to use should this decision open an order (randomness is given, not made).
     new_order: str = ""
 

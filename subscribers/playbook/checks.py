@@ -40,6 +40,7 @@ TEXT_LIMITS = {
     "choose_card": 1024,
     "choose_again": 1024,
     "already_paid": 1024,
+    "known_customer": 1024,
 }
 #: form -> (most options, most characters of an option's title)
 FORM_LIMITS = {"buttons": (3, 20), "list": (10, 24)}
@@ -197,11 +198,17 @@ def _link_body(document: Document) -> Iterator[Problem]:
             yield _problem(f"/texts/link_body/{language}", "leaves no room for product and price in 1024")
 
 
-def _audiences(document: Document) -> Iterator[Problem]:
+def audiences_needed(document: Document) -> list[str]:
+    """Every audience that the questions call for, by the brief's name."""
     needed = [*AUDIENCES, *(f"CA_QUAL_Q{n}" for n in range(1, len(document["questions"]) + 1))]
     for question in document["questions"]:
         if question.get("segment"):
             needed += [segment_audience(question["segment"], o["value"]) for o in question.get("options", [])]
+    return needed
+
+
+def _audiences(document: Document) -> Iterator[Problem]:
+    needed = audiences_needed(document)
     for name in needed:
         if name not in document["audiences"]:
             yield _problem("/audiences", f"{name} is missing; name the audience at the platform")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -50,14 +51,31 @@ def parse(document: dict[str, Any]) -> Playbook:
     Raises PlaybookInvalid, which names every problem of shape; when the shape is right, every
     problem of meaning: doubled keys, WhatsApp's limits, missing languages, audiences, events.
     """
-    found = [
-        {"path": "".join(f"/{part}" for part in error.absolute_path), "message": error.message}
-        for error in sorted(_validator().iter_errors(document), key=lambda e: list(map(str, e.absolute_path)))
-    ]
-    found = found or list(checks.problems(document))
+    found = document_problems(document)
     if found:
         raise PlaybookInvalid(found)
     return _build(document)
+
+
+def document_problems(document: dict[str, Any]) -> list[dict[str, str]]:
+    """Every {"path", "message"} that keeps the document from being used; [] when it is good.
+
+    Problems of meaning are looked for only when the shape is right.
+    """
+    return _shape_problems(_validator(), document) or list(checks.problems(document))
+
+
+def shape_check(document: Any) -> None:
+    """Whether a form can show the document, good or not. Raises PlaybookInvalid."""
+    found = _shape_problems(_shape_validator(), document)
+    if found:
+        raise PlaybookInvalid(found)
+
+
+def fingerprint(document: dict[str, Any]) -> str:
+    """Names a document's content: 32 hexadecimal digits, the same for the same content."""
+    canonical = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
 def as_document(playbook: Playbook) -> dict[str, Any]:
@@ -69,6 +87,35 @@ def as_document(playbook: Playbook) -> dict[str, Any]:
 @functools.cache
 def _validator() -> Validator:
     return Draft202012Validator(schema())
+
+
+@functools.cache
+def _shape_validator() -> Validator:
+    return Draft202012Validator(_without_limits(schema()))
+
+
+#: Words of the schema that bound a value and do not shape it.
+_LIMITS = {"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum", "pattern", "uniqueItems"}
+
+
+def _without_limits(node: Any, names: bool = False) -> Any:
+    """The schema without its limits; `names`: the keys of `node` are a document's, not the schema's."""
+    if isinstance(node, list):
+        return [_without_limits(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _without_limits(value, names=key in ("properties", "patternProperties", "$defs") and not names)
+        for key, value in node.items()
+        if names or key not in _LIMITS
+    }
+
+
+def _shape_problems(validator: Validator, document: Any) -> list[dict[str, str]]:
+    return [
+        {"path": "".join(f"/{part}" for part in error.absolute_path), "message": error.message}
+        for error in sorted(validator.iter_errors(document), key=lambda e: list(map(str, e.absolute_path)))
+    ]
 
 
 def _build(document: dict[str, Any]) -> Playbook:

@@ -25,10 +25,11 @@ from subscribers.models import (
     DecisionLog,
     JourneyEvent,
     Judgement,
+    Message,
     Order,
 )
 from subscribers.playbook.document import Playbook
-from subscribers.selectors import playbook_content
+from subscribers.selectors import playbook_content, playbook_speaks
 from subscribers.sender import message_queue
 
 SILENCE = "silence"
@@ -65,7 +66,9 @@ def conversation_advance(
         language=conversation.subscriber.language,
         opted_out=conversation.subscriber.opted_out_at is not None,
         human_holds=conversation.human_since is not None,
-        bot_on=conversation.workspace.bot_on,
+        published=playbook_speaks(conversation.playbook_id),
+        bot_on=conversation.workspace.speaks_on(conversation.channel),
+        known_customer=conversation.subscriber.known_customer_at is not None,
         new_order=str(uuid4()),
     )
     decision = machine.decide(before, signal, facts)
@@ -111,6 +114,14 @@ def silence_ring(conversation_id: UUID, turn: int) -> None:
     conversation = conversations_locked().filter(id=conversation_id).first()
     if conversation is not None:
         conversation_advance(conversation, t.FellSilent(turn=turn))
+
+
+@transaction.atomic
+def message_held_back(message_id: UUID, turn: int) -> None:
+    """A queued message stayed here, for the bot was switched off since: it is owed (design 5)."""
+    message = Message.objects.filter(id=message_id).first()
+    if message is not None:
+        conversation_advance(conversation_lock(message.conversation_id), t.HeldBack(message.purpose))
 
 
 @transaction.atomic

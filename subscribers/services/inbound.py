@@ -18,13 +18,13 @@ from subscribers.conversation import types as t
 from subscribers.conversation.serialise import snapshot_to_json
 from subscribers.inbound import MessageReceived, MessageStatusChanged, PaymentReceived
 from subscribers.models import Conversation, Message, Order, Subscriber, Touchpoint
-from subscribers.selectors import playbook_published
 from subscribers.services.conversation import (
     conversation_advance,
     conversation_lock,
     conversations_locked,
 )
 from subscribers.services.identity import subscriber_names, subscriber_resolve
+from subscribers.services.playbook import playbook_current
 from tenants.context import current_organization_id
 from tenants.workspaces.models import Workspace
 
@@ -42,6 +42,8 @@ def message_receive(
     """A person wrote (L5, L6, L7, L12): identity, message, touchpoint, and the bot's decision."""
     known = _conversation_known(workspace, channel, event)
     conversation, is_first = (known, False) if known else _conversation_for(workspace, channel, event)
+    if conversation.state == t.State.NEW and not is_first:
+        _playbook_renew(conversation)
     _message_record(conversation, event)
     changed = event.at > conversation.last_inbound_at
     if changed:
@@ -50,6 +52,14 @@ def message_receive(
         _touchpoint_record(conversation, event, click_id)
     conversation_advance(conversation, _signal(event), changed=changed)
     return conversation
+
+
+def _playbook_renew(conversation: Conversation) -> None:
+    """As long as the bot has said nothing, the conversation goes by the newest version (design 5)."""
+    current = playbook_current(conversation.workspace)
+    if conversation.playbook_id != current.id:
+        conversation.playbook = current
+        conversation.save(update_fields=["playbook"])
 
 
 def _message_record(conversation: Conversation, event: MessageReceived) -> None:
@@ -115,7 +125,7 @@ def _conversation_for(workspace_id: UUID, channel: UUID, event: MessageReceived)
         channel=channel,
         defaults={
             "workspace": workspace,
-            "playbook": playbook_published(workspace),
+            "playbook": playbook_current(workspace),
             "snapshot": snapshot_to_json(t.Snapshot()),
             "state": t.State.NEW,
             "started_at": at,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from arriwa.common import clock
@@ -20,10 +21,16 @@ class Workspace(models.Model):
     language = models.CharField(max_length=8, default="ru")
     #: The switch that stops the bot (design 5).
     bot_on = models.BooleanField(default=True)
+    #: Connections whose number has its own switch off (design 5).
+    silent_channels = ArrayField(models.UUIDField(), default=list, blank=True)
     created_at = models.DateTimeField(default=clock.now)
 
     def __str__(self) -> str:
         return self.name
+
+    def speaks_on(self, channel: uuid.UUID) -> bool:
+        """Whether the switches of the workspace and of this number are on."""
+        return self.bot_on and channel not in self.silent_channels
 
 
 class AuditEntry(models.Model):

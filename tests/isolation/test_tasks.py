@@ -12,12 +12,13 @@ from arriwa.common import clock
 from arriwa.outbox import registry
 from arriwa.outbox.drain import drain
 from arriwa.outbox.enqueue import real_now
-from arriwa.outbox.models import OutboxTask, Queue, Timer
+from arriwa.outbox.models import NO_CONNECTION, OutboxTask, Queue, Timer
 from arriwa.outbox.registry import effect_for, effect_kinds
 from arriwa.outbox.timers import drain_timers
 from integrations.models import AudienceMembership, DealMirror, Delivery
-from subscribers.models import Conversation
+from subscribers.models import Conversation, CustomerImport
 from tenants.context import in_organization
+from tenants.workspaces.models import Workspace
 from tests.support.journey import requests_for, walk
 from tests.support.ledger import subscriber_of
 from tests.support.sandbox import Phone, Sandbox
@@ -36,6 +37,11 @@ def unfinished(schema: str) -> dict[str, tuple[UUID, UUID]]:
                 member = AudienceMembership.objects.select_related("audience").filter(desired=True)[0]
                 AudienceMembership.objects.filter(id=member.id).update(confirmed=False, confirmed_version=0)
                 found[kind] = member.audience_id, member.audience.connection_id
+            elif kind == "customers.import":
+                load = CustomerImport.objects.create(
+                    workspace=Workspace.objects.all()[0], state=CustomerImport.State.RUNNING, body_sealed=b""
+                )
+                found[kind] = load.id, NO_CONNECTION
             else:
                 delivery = Delivery.objects.filter(kind=kind)[0]
                 Delivery.objects.filter(id=delivery.id).update(state=Delivery.State.PENDING, started_at=None)
