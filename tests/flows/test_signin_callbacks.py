@@ -37,6 +37,12 @@ def product(database: None) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def untouched(database: None, sandbox: Sandbox) -> tuple[Browser, FacebookPerson]:
+    """Somebody whom no test of this module changes."""
+    return signed_in(sandbox)
+
+
 @pytest.fixture
 def member(sandbox: Sandbox) -> tuple[Browser, FacebookPerson, Organization, Connection]:
     """An owner whose workspace has a connection that rests on his consent."""
@@ -98,9 +104,9 @@ def test_an_old_callback_says_nothing_about_a_newer_consent(member: Any, product
     ],
 )
 def test_what_is_not_metas_is_refused_and_changes_nothing(
-    member: Any, product: str, path: str, given: dict[str, Any]
+    untouched: Any, product: str, path: str, given: dict[str, Any]
 ) -> None:
-    browser, person, *_ = member
+    browser, person = untouched
     told = person.callback(product + path, **given)
     assert told["status"] == 400 and json.loads(told["body"])["code"] == "bad_signed_request"
     assert grant_of(person).revoked_at is None and browser.user is not None
@@ -117,15 +123,15 @@ def test_garbage_is_refused(path: str, text: str) -> None:
 
 @pytest.mark.parametrize("path", ["/facebook/deauthorize/", "/facebook/deletion/"])
 def test_without_an_app_secret_nothing_is_believed(
-    member: Any, product: str, settings: Any, path: str
+    untouched: Any, product: str, settings: Any, path: str
 ) -> None:
-    signed = member[1].callback(f"{product}/nowhere")["signed_request"]
+    signed = untouched[1].callback(f"{product}/nowhere")["signed_request"]
     settings.META_APP_SECRET = ""
     assert Client(SERVER_NAME=HOST).post(path, {"signed_request": signed}).status_code == 400
 
 
-def test_an_unknown_person_gets_a_code_all_the_same(member: Any, product: str) -> None:
-    person = member[1]
+def test_an_unknown_person_gets_a_code_all_the_same(untouched: Any, product: str) -> None:
+    person = untouched[1]
     assert person.callback(f"{product}/facebook/deauthorize/", user_id="1")["status"] == 200
     told = person.callback(f"{product}/facebook/deletion/", user_id="1")
     assert told["status"] == 200
