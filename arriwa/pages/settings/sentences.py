@@ -20,10 +20,14 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "invitation.created": gettext_lazy("%(actor)s made an invitation as %(role)s. For: %(subject)s."),
     "invitation.revoked": gettext_lazy("%(actor)s took an invitation as %(role)s back. For: %(subject)s."),
     "invitation.accepted": gettext_lazy("%(actor)s accepted an invitation and became %(role)s."),
+    "join_request.made": gettext_lazy("%(subject)s asked to join."),
     "join_request.accepted": gettext_lazy("%(actor)s let %(subject)s in as %(role)s."),
     "join_request.declined": gettext_lazy("%(actor)s declined the request of %(subject)s to join."),
     "token.created": gettext_lazy("%(actor)s made the API token %(subject)s as %(role)s."),
     "token.revoked": gettext_lazy("%(actor)s revoked the API token %(subject)s."),
+    "organization.owner_gone": gettext_lazy(
+        "The only owner asked Facebook to be forgotten. Support appoints another on request."
+    ),
     "staff.entered": gettext_lazy("Support (%(actor)s) looked into the organization."),
     "delivery.replayed": gettext_lazy("%(actor)s had something sent once more: %(subject)s."),
     "receipt.replayed": gettext_lazy("%(actor)s had a hook worked off once more: %(subject)s."),
@@ -39,6 +43,7 @@ SUBJECTS: Final[dict[str, str | Promise]] = {
     "onboarding": gettext_lazy("WhatsApp numbers"),
     "playbook": gettext_lazy("Playbooks"),
     "agentflow": gettext_lazy("Agentflows"),
+    "organization": gettext_lazy("Organization"),
     "staff": gettext_lazy("Support"),
 }
 
