@@ -8,5 +8,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("arriwa.pages.start")),
     path("", include("arriwa.pages.legal")),
     path("", include("arriwa.signin.oauth")),
+    path("", include("arriwa.pages.onboarding.urls")),
     path("", include("arriwa.pages.chatflows.urls")),
 ]
