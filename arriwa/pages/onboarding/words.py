@@ -72,8 +72,8 @@ CODES: Final[dict[str, Text]] = {
     "template_rate": _("Gupshup takes ten templates a minute; the rest follows by itself."),
     "review": _("Meta is reviewing the texts. You will see each one's outcome below."),
     "template_rejected": _(
-        "Meta rejected some texts; the reasons are below. Change them in the playbook under a new template name, "
-        "then look again."
+        "Meta rejected some texts; the reasons are below. Change them in the playbook under a new template "
+        "name, then look again."
     ),
     "maybe_sent": _("Gupshup did not answer: the message may or may not have arrived. Look at your phone."),
     "sending": _("The message is on its way."),
