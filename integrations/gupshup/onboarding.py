@@ -198,9 +198,7 @@ def number_bind(
     details = client.app_details()
     if not details.phone:
         raise ConfigurationError(
-            _(
-                "This app has no WhatsApp number yet. Finish its signup at Gupshup, or connect a new number here."
-            )
+            _("This app has no WhatsApp number yet. Finish its signup at Gupshup, or connect a new one here.")
         )
     return _bound(workspace, known.id if known else identity, details, client.waba_info(), settings, actor)
 

@@ -24,11 +24,17 @@ from integrations.models import Connection, MessageTemplate, NumberOnboarding
 from tenants.claims import claim_take
 from tenants.context import in_organization
 from tenants.models import AssetClaim, PartnerToken
-from tests.support.onboarding import Walk, begin, fresh_number
+from tests.support.onboarding import Walk, begin, fresh_number, own_workspace
 from tests.support.sandbox import Phone, Sandbox
 
 Settle = Callable[..., None]
 BEFORE = ("app", "region", "contact", "subscriptions", "link")
+
+
+@pytest.fixture
+def nord(demo: Any) -> Any:
+    """A workspace of its own in the demo organization."""
+    return own_workspace(demo)
 
 
 @pytest.fixture
@@ -41,8 +47,8 @@ def gupshup(sandbox: Sandbox, demo: Any) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def walk(gupshup: Sandbox, demo: Any, settle: Settle) -> Walk:
-    return begin(gupshup, demo, settle)
+def walk(gupshup: Sandbox, nord: Any, settle: Settle) -> Walk:
+    return begin(gupshup, nord, settle)
 
 
 def test_a_number_goes_from_nothing_to_live_and_answers(walk: Walk, gupshup: Sandbox, settle: Settle) -> None:
@@ -84,26 +90,26 @@ def test_the_form_sent_twice_is_one_number(walk: Walk, gupshup: Sandbox, settle:
     assert walk.row.region == "DE"
 
 
-def test_a_taken_name_gets_another_one(gupshup: Sandbox, demo: Any, settle: Settle) -> None:
-    walk = begin(gupshup, demo, settle)
-    first = steps.app_name(demo.workspace.name, walk.identity.hex, 0)
+def test_a_taken_name_gets_another_one(gupshup: Sandbox, nord: Any, settle: Settle) -> None:
+    walk = begin(gupshup, nord, settle)
+    first = steps.app_name(nord.workspace.name, walk.identity.hex, 0)
     gupshup.post("/gupshup/_partner", {"taken": [first]})
     settle()
     assert walk.row.app_name == f"{first}1"
 
 
-def test_an_app_whose_answer_was_lost_is_taken_over(gupshup: Sandbox, demo: Any, settle: Settle) -> None:
+def test_an_app_whose_answer_was_lost_is_taken_over(gupshup: Sandbox, nord: Any, settle: Settle) -> None:
     lost = {"platform": "gupshup", "path": "/partner/app", "method": "POST", "drop_after_accept": True}
     gupshup.post("/_faults", [{**lost, "times": 2}])
-    walk = begin(gupshup, demo, settle)
+    walk = begin(gupshup, nord, settle)
     settle()
     assert walk.states()["link"] == "done"
     assert len(_made(gupshup, walk)) == 1
 
 
-def test_every_name_taken_is_told(gupshup: Sandbox, demo: Any, settle: Settle) -> None:
-    walk = begin(gupshup, demo, settle)
-    names = [steps.app_name(demo.workspace.name, walk.identity.hex, number) for number in range(3)]
+def test_every_name_taken_is_told(gupshup: Sandbox, nord: Any, settle: Settle) -> None:
+    walk = begin(gupshup, nord, settle)
+    names = [steps.app_name(nord.workspace.name, walk.identity.hex, number) for number in range(3)]
     gupshup.post("/gupshup/_partner", {"taken": names})
     settle()
     assert walk.states() == {"app": "failed:name_taken"}
@@ -114,10 +120,10 @@ def test_every_name_taken_is_told(gupshup: Sandbox, demo: Any, settle: Settle) -
 
 
 @pytest.mark.parametrize("fault", [{"status": 429, "times": 1}, {"status": 500, "times": 2}])
-def test_what_passes_is_waited_for(gupshup: Sandbox, demo: Any, settle: Settle, fault: Any) -> None:
+def test_what_passes_is_waited_for(gupshup: Sandbox, nord: Any, settle: Settle, fault: Any) -> None:
     body = {"status": "error", "message": "Too Many Requests"}
     gupshup.post("/_faults", [{"platform": "gupshup", "path": "/onboarding/contact", "body": body, **fault}])
-    walk = begin(gupshup, demo, settle)
+    walk = begin(gupshup, nord, settle)
     settle()
     if fault["status"] == 429:
         assert walk.states()["contact"] == "waiting:throttled"
@@ -127,10 +133,10 @@ def test_what_passes_is_waited_for(gupshup: Sandbox, demo: Any, settle: Settle, 
 
 
 def test_a_test_call_that_never_comes_is_told_and_made_anew(
-    gupshup: Sandbox, demo: Any, settle: Settle
+    gupshup: Sandbox, nord: Any, settle: Settle
 ) -> None:
     gupshup.post("/_faults", [{"platform": "gupshup", "hook": "set-callback", "mute": True}])
-    walk = begin(gupshup, demo, settle)
+    walk = begin(gupshup, nord, settle)
     settle()
     assert walk.states()["subscriptions"] == "waiting:test_call"
     clock.set_offset(timedelta(minutes=4))
@@ -229,16 +235,16 @@ def test_events_twice_late_and_in_any_order_change_nothing(
 
 
 def test_a_rejected_template_is_told_and_a_later_approval_ends_it(
-    gupshup: Sandbox, demo: Any, settle: Settle
+    gupshup: Sandbox, nord: Any, settle: Settle
 ) -> None:
     gupshup.post("/gupshup/_partner", {"reject": {"cards": "PROMOTIONAL"}})
-    walk = begin(gupshup, demo, settle)
+    walk = begin(gupshup, nord, settle)
     settle()
     walk.sign_up(fresh_number())
     settle()
     assert walk.row.live_at is not None, "templates hold no gate"
     assert walk.states()["templates"] == "failed:template_rejected"
-    with in_organization(demo.organization.schema_name):
+    with in_organization(nord.organization.schema_name):
         bad = MessageTemplate.objects.filter(connection=walk.row.connection, status="REJECTED")
         assert {row.reason for row in bad} == {"PROMOTIONAL"} and len(bad) == 2
     for language in ("ru", "en"):
@@ -286,8 +292,8 @@ def test_a_number_of_another_organization_is_explained(
     AssetClaim.objects.filter(external_id=number).delete()
 
 
-def test_a_number_that_moves_waits_for_its_owner(gupshup: Sandbox, demo: Any, settle: Settle) -> None:
-    walk = begin(gupshup, demo, settle, way="migrate", waba_id="100999888777")
+def test_a_number_that_moves_waits_for_its_owner(gupshup: Sandbox, nord: Any, settle: Settle) -> None:
+    walk = begin(gupshup, nord, settle, way="migrate", waba_id="100999888777")
     settle()
     assert walk.states()["signup"] == "waiting:move"
     walk.sign_up(fresh_number())
@@ -296,12 +302,12 @@ def test_a_number_that_moves_waits_for_its_owner(gupshup: Sandbox, demo: Any, se
     assert _asked(gupshup, walk, "/obotoembed/whitelist") and _asked(gupshup, walk, "/obotoembed/verify")
 
 
-def test_an_own_app_is_bound_by_its_token_alone(gupshup: Sandbox, demo: Any, settle: Settle) -> None:
+def test_an_own_app_is_bound_by_its_token_alone(gupshup: Sandbox, nord: Any, settle: Settle) -> None:
     app_id, number, token = f"own-app-{uuid.uuid4().hex[:8]}", fresh_number(), f"sk_{uuid.uuid4().hex}"
     settings = {"app_id": app_id, "app_name": f"own{app_id[-8:]}", "token": token, "number": number}
     settings |= {"number_id": f"9{number}", "waba_id": f"1{number}", "templates": []}
     gupshup.post("/_accounts", {settings["app_name"]: {"gupshup": settings}})
-    walk = Walk(gupshup, demo, settle, uuid.uuid4())
+    walk = Walk(gupshup, nord, settle, uuid.uuid4())
     with pytest.raises(CredentialRefused):
         walk.act(onboarding.number_bind, app_id=app_id, token="sk_wrong")
     walk.act(onboarding.number_bind, app_id=app_id, token=token)
@@ -341,12 +347,12 @@ def test_a_test_message_in_doubt_is_not_sent_again(walk: Walk, gupshup: Sandbox,
 
 
 def test_a_worker_that_dies_in_a_step_loses_and_doubles_nothing(
-    gupshup: Sandbox, demo: Any, settle: Settle
+    gupshup: Sandbox, nord: Any, settle: Settle
 ) -> None:
     """Each step's task is claimed and prepared by a session that ends before the answer."""
-    walk = begin(gupshup, demo, settle)
+    walk = begin(gupshup, nord, settle)
     for _ in range(6):
-        with in_organization(demo.organization.schema_name), transaction.atomic():
+        with in_organization(nord.organization.schema_name), transaction.atomic():
             [attempt] = OnboardingEffect().prepare([_claimed(walk)])
             if attempt.verdict is None:
                 OnboardingEffect().call(attempt)  # and the answer is lost
@@ -406,11 +412,11 @@ def test_left_over_tokens_are_cleared_and_others_left_alone(
 
 
 def test_the_partner_s_refusal_is_told_in_words(
-    gupshup: Sandbox, demo: Any, settle: Settle, settings: Any
+    gupshup: Sandbox, nord: Any, settle: Settle, settings: Any
 ) -> None:
     PartnerToken.objects.all().delete()
     settings.GUPSHUP_PARTNER_CLIENT_SECRET = "ended"
-    walk = begin(gupshup, demo, settle)
+    walk = begin(gupshup, nord, settle)
     settle()
     assert walk.states() == {"app": "failed:partner_refused"}
     settings.GUPSHUP_PARTNER_CLIENT_SECRET = "gupshup-sandbox-client-secret"
@@ -420,10 +426,10 @@ def test_the_partner_s_refusal_is_told_in_words(
     assert walk.states()["link"] == "done"
 
 
-def test_the_legacy_tokens_do_the_same(gupshup: Sandbox, demo: Any, settle: Settle, settings: Any) -> None:
+def test_the_legacy_tokens_do_the_same(gupshup: Sandbox, nord: Any, settle: Settle, settings: Any) -> None:
     PartnerToken.objects.all().delete()
     settings.GUPSHUP_PARTNER_AUTH = "legacy"
-    walk = begin(gupshup, demo, settle)
+    walk = begin(gupshup, nord, settle)
     settle()
     walk.sign_up(fresh_number())
     settle()

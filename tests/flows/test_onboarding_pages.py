@@ -26,7 +26,7 @@ def member(made: Any, role: Role, workspace: Any = None) -> Client:
     user = User.objects.create_user(f"page-{uuid.uuid4().hex[:8]}", first_name="Ana")
     membership_create(user=user, organization=made.organization, role=role)
     client = Client(headers={"accept-language": "en"})
-    client.force_login(user)
+    client.force_login(user, backend="tenants.signin.backends.FacebookSessions")
     if workspace is not None:
         session = client.session
         session["workspace"] = str(workspace.id)
@@ -73,7 +73,9 @@ def begin(client: Client, path: str = "/wa-onboarding/new", **given: str) -> str
 
 def row_of(demo: Any, address: str) -> NumberOnboarding:
     with in_organization(demo.organization.schema_name):
-        return NumberOnboarding.objects.select_related("connection").get(id=address.rpartition("/")[2])
+        return NumberOnboarding.objects.select_related("connection", "workspace").get(
+            id=address.rpartition("/")[2]
+        )
 
 
 def test_a_member_walks_from_the_empty_page_to_a_number_that_works(
