@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("arriwa.pages.start")),
     path("", include("arriwa.pages.legal")),
     path("", include("arriwa.signin.oauth")),
+    path("", include("arriwa.pages.onboarding.urls")),
     path("", include("arriwa.pages.chatflows.urls")),
     path("", include("arriwa.pages.settings.urls")),
 ]
