@@ -8,6 +8,7 @@ from arriwa.pages import legal
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("arriwa.pages.start")),
+    path("", include("arriwa.pages.credentials")),
     path("", include(legal)),
     path("", include("arriwa.signin.oauth")),
 ]

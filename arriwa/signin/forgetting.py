@@ -81,9 +81,9 @@ def _forget_in(organization: Organization, user: User, grant: FacebookGrant | No
         written = AuditEntry.objects.filter(actor=user.id)
         written.filter(subject=name).update(subject=SOMEONE)
         written.update(actor_name=SOMEONE)
-        AuditEntry.objects.filter(
-            subject=name, action__regex=r"^(member|join_request|invitation)\."
-        ).update(subject=SOMEONE)
+        AuditEntry.objects.filter(subject=name, action__regex=r"^(member|join_request|invitation)\.").update(
+            subject=SOMEONE
+        )
 
 
 def _owner_gone(organization: Organization, request: DeletionRequest) -> None:

@@ -41,7 +41,9 @@ class ChooseForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={
             "required": gettext_lazy("Choose a Page."),
-            "invalid_choice": gettext_lazy("Facebook does not list this Page for you any more: choose again."),
+            "invalid_choice": gettext_lazy(
+                "Facebook does not list this Page for you any more: choose again."
+            ),
         },
     )
     businesses = forms.MultipleChoiceField(
@@ -52,7 +54,9 @@ class ChooseForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={
             "required": gettext_lazy("Choose at least one Business Manager."),
-            "invalid_choice": gettext_lazy("Facebook does not list one of them for you any more: choose again."),
+            "invalid_choice": gettext_lazy(
+                "Facebook does not list one of them for you any more: choose again."
+            ),
         },
     )
 

@@ -34,7 +34,9 @@ class AddForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={
             "required": gettext_lazy("Choose at least one Business Manager."),
-            "invalid_choice": gettext_lazy("Facebook does not list one of them for you any more: choose again."),
+            "invalid_choice": gettext_lazy(
+                "Facebook does not list one of them for you any more: choose again."
+            ),
         },
     )
 
