@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.functional import Promise
@@ -87,11 +88,11 @@ def table(request: PageRequest) -> HttpResponse:
 
 
 def _posted(request: PageRequest, row: Row) -> dict[str, UUID | None]:
-    """The fields of the row that differ from what it was; another tab's changes to others stay."""
+    """The fields that the person changed on this page; what another tab changed meanwhile stays."""
     changed: dict[str, UUID | None] = {}
     for cell in row.cells:
         given = request.POST.get(f"{row.key}:{cell.name}")
-        if given is None or given == cell.value:
+        if given is None or given == request.POST.get(f"was:{row.key}:{cell.name}", cell.value):
             continue
         try:
             changed[cell.name] = UUID(given) if given else None
