@@ -7,7 +7,6 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("arriwa.pages.start")),
     path("", include("arriwa.pages.credentials")),
-    path("", include(legal)),
     path("", include("arriwa.pages.legal")),
     path("", include("arriwa.signin.oauth")),
     path("", include("arriwa.pages.chatflows.urls")),
