@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import transaction
 
+from integrations.base.assets import default_route_fill
 from integrations.base.deliveries import connections_forget
 from integrations.base.errors import ConfigurationError, IntegrationError
 from integrations.kommo import STATUS_LOST, STATUS_WON
@@ -220,5 +221,6 @@ def _keep(
         workspace=connection.workspace,
         details={"pipeline_id": pipeline.id, "stages": stages},
     )
+    default_route_fill(connection.workspace)
     transaction.on_commit(connections_forget)
     return asset

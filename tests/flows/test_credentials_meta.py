@@ -47,7 +47,7 @@ def test_a_workspace_opens_when_access_and_assets_are_there(sandbox: Sandbox, ow
     owner.consent()
     assert "Facebook gave access" in owner.page(META)
     asked = asked_of(sandbox, owner.person)[-1]
-    assert STEP_FIVE <= set(asked["requested"]) and "catalog_management" not in asked["requested"]
+    assert set(asked["requested"]) >= STEP_FIVE and "catalog_management" not in asked["requested"]
     last = choose_all(owner)
     assert last["Location"] == "/chatflows"
     business = owner.person.businesses[0]
@@ -146,7 +146,9 @@ def test_what_meta_does_not_list_is_refused(owner: Tenant) -> None:
     assert "reload the page" in owner.page(META)
 
 
-def test_a_dataset_of_another_workspace_is_explained_without_naming_it(sandbox: Sandbox, owner: Tenant) -> None:
+def test_a_dataset_of_another_workspace_is_explained_without_naming_it(
+    sandbox: Sandbox, owner: Tenant
+) -> None:
     owner.consent()
     owner.post(f"{META}/dataset", waba=owner.wabas[0])
     dataset = assets(owner)["dataset"][0]

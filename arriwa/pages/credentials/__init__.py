@@ -1,4 +1,4 @@
-"""`/credentials`: a workspace's access to platforms, the assets chosen, the routing table (T2, T3.5, T3.6)."""
+"""`/credentials`: access to platforms, the assets chosen, the routing table (T2, T3.5, T3.6)."""
 
 from __future__ import annotations
 
