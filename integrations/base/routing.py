@@ -172,8 +172,10 @@ def routing_table(workspace_id: UUID) -> RoutingTable:
     known = {one.id: one for one in connections}
     assets = list(Asset.objects.filter(connection__in=known).order_by("name", "external_id"))
     agentflows = list(Agentflow.objects.filter(connection__in=known).order_by("created_at", "id"))
-    for owned in (*assets, *agentflows):
-        owned.connection = known[owned.connection_id]
+    for asset in assets:
+        asset.connection = known[asset.connection_id]
+    for flow in agentflows:
+        flow.connection = known[flow.connection_id]
     rows = {row.number_id: row for row in NumberRoute.objects.filter(workspace_id=workspace_id)}
     return RoutingTable(connections, assets, agentflows, rows)
 

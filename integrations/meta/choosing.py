@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
+from uuid import uuid5
 
 from django.conf import settings as django_settings
 from django.utils.functional import Promise
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from arriwa.common.errors import ArriwaError
 from integrations.base.assets import asset_add
 from integrations.base.errors import IntegrationError, RemoteError
+from integrations.base.locks import platform_lock
 from integrations.base.urls import platform_url
 from integrations.meta.access import meta_settings
 from integrations.meta.asset_types import AdAccount, Catalog, Pixel
@@ -178,9 +180,10 @@ def pixel_make(*, connection: Connection, kind: str, name: str, actor: Actor) ->
     Raises SamePixel and the errors of `AssetsClient`.
     """
     client = client_of(connection)
-    # Meta knows no key of repetition: a lost answer is found again by name.
-    known = (one.id for one in client.pixels(connection.account) if one.owned and one.name == name)
-    pixel = next(known, None) or client.pixel_create(connection.account, name)
+    # Meta knows no key of repetition: a lost answer, or another tab's, is found again by name.
+    with platform_lock(uuid5(connection.id, "pixels")):
+        known = (one.id for one in client.pixels(connection.account) if one.owned and one.name == name)
+        pixel = next(known, None) or client.pixel_create(connection.account, name)
     return asset_add(connection=connection, kind=kind, external_id=pixel, name=name, actor=actor)
 
 

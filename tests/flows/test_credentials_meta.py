@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection as db
 
+from integrations.meta.audience_setup import audiences_ensure
+from integrations.meta.choosing import pixel_make
 from integrations.models import Asset, Audience, Connection, NumberRoute
+from tenants.audit import Actor
 from tenants.context import in_organization
 from tenants.models import AssetClaim
 from tests.support.sandbox import Sandbox
@@ -205,3 +210,36 @@ def test_the_catalog_waits_for_its_consent_and_replaces_only_on_demand(sandbox: 
     assert assets(owner)["catalog"] == [first]
     owner.post(f"{META}/catalog", catalog=second, waba=owner.wabas[0], replace="1")
     assert second in assets(owner)["catalog"]
+
+
+def test_two_tabs_at_once_make_one_pixel_and_one_audience_of_each_name(
+    sandbox: Sandbox, owner: Tenant
+) -> None:
+    owner.consent()
+    business = owner.person.businesses[0]
+    owner.post(f"{META}/accounts", id=business["ad_accounts"])
+    account, connection = connection_asset(owner), connection_of(owner, "meta")
+    with in_organization(owner.schema):
+        Audience.objects.all().delete()
+    name = f"NOISE {business['id']}"
+
+    def make(_tab: int) -> None:
+        try:
+            with in_organization(owner.schema):
+                pixel_make(connection=connection, kind="noise_pixel", name=name, actor=Actor.system())
+                audiences_ensure(account=account)
+        finally:
+            db.close()
+
+    with ThreadPoolExecutor(3) as tabs:
+        list(tabs.map(make, range(3)))
+    created = [row for row in sandbox.received("meta") if row["path"].endswith("/adspixels")]
+    assert len([row for row in created if business["id"] in row["path"]]) == 1
+    with in_organization(owner.schema):
+        ids = list(Audience.objects.values_list("external_id", flat=True))
+        assert len(ids) == len(set(ids)) >= 5
+
+
+def connection_asset(owner: Tenant) -> Asset:
+    with in_organization(owner.schema):
+        return Asset.objects.select_related("connection__workspace").get(kind="ad_account")

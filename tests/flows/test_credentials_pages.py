@@ -73,6 +73,21 @@ def test_stripe_takes_a_restricted_key_and_refuses_others(owner: Tenant, account
         assert NumberRoute.objects.get(number=None).payments is not None
 
 
+def test_flowise_is_connected_the_shared_way_once(owner: Tenant) -> None:
+    assert "Use it" in owner.page(f"{HOME}/flowise")
+    for _ in range(2):
+        assert owner.post(f"{HOME}/flowise", way="shared")["Location"] == HOME
+    with in_organization(owner.schema):
+        assert Connection.objects.filter(platform="flowise", config__way="shared").count() == 1
+
+
+def test_a_flowise_inside_our_network_is_refused(owner: Tenant) -> None:
+    answer = owner.post(f"{HOME}/flowise", way="own", url="http://10.0.0.7:3000", key="k")
+    assert (answer.status_code == 400 and 'class="error"' in answer.content.decode()) or 'role="alert"' in (
+        answer.content.decode()
+    )
+
+
 def test_a_connection_is_tested_paused_resumed_and_removed(owner: Tenant, account: dict[str, Any]) -> None:
     owner.post(f"{HOME}/kommo", subdomain=account["kommo"]["subdomain"], token=account["kommo"]["token"])
     with in_organization(owner.schema):

@@ -7,8 +7,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection as db
-
+from arriwa.common.schema import enter_public
 from integrations.base.connect import connection_save
 from integrations.models import Connection
 from tenants.claims import claim_take
@@ -41,12 +40,12 @@ class Tenant:
 
     def post(self, path: str, **fields: Any) -> Any:
         """Submits a form; our answer."""
-        db.set_schema_to_public()
+        enter_public()
         return self.browser.client.post(path, fields)
 
     def page(self, path: str, status: int = 200) -> str:
         """A page's text."""
-        db.set_schema_to_public()
+        enter_public()
         return self.browser.page(path, status)
 
     def consent(self, purpose: str = "ads", **answers: Any) -> Any:

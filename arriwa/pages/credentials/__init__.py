@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from arriwa.pages.credentials import connections, kommo, meta, overview, routes, stripe
+from arriwa.pages.credentials import connections, flowise, kommo, meta, overview, routes, stripe
 
 urlpatterns = [
     path("credentials", overview.overview),
@@ -21,6 +21,7 @@ urlpatterns = [
     path("credentials/kommo/callback", kommo.callback),
     path("credentials/kommo/<uuid:connection_id>", kommo.mapping),
     path("credentials/stripe", stripe.connect),
+    path("credentials/flowise", flowise.connect),
     path("credentials/routes", routes.table),
     path("credentials/assets/<uuid:asset_id>/remove", connections.remove_asset),
     path("credentials/connections/<uuid:connection_id>/test", connections.test),
