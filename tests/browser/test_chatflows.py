@@ -115,16 +115,14 @@ def test_an_owner_edits_tries_and_publishes(
     page.context.close()
 
 
-@pytest.mark.parametrize("path", ["", "/playbook/questions", "/trial", "/publish", "/customers"])
-def test_on_a_phone_nothing_is_wider_than_the_screen(
-    browser: Any, site: str, owner: dict[str, str], path: str
-) -> None:
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, site: str, owner: dict[str, str]) -> None:
     page, errors = opened(browser, site, owner, viewport={"width": 390, "height": 844}, color_scheme="dark")
     page.goto(f"{site}/chatflows/playbook")
     page.get_by_role("button", name="Start with this").first.click()
-    page.goto(f"{site}/chatflows{path}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent").strip() == "To the content"
+    for path in ("", "/playbook/questions", "/trial", "/publish", "/customers"):
+        page.goto(f"{site}/chatflows{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent").strip() == "To the content", path
     assert not errors
     page.context.close()
