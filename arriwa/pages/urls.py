@@ -9,4 +9,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("arriwa.pages.legal")),
     path("", include("arriwa.signin.oauth")),
     path("", include("arriwa.pages.chatflows.urls")),
+    path("", include("arriwa.pages.settings.urls")),
 ]

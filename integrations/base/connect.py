@@ -31,6 +31,8 @@ def connection_save(
     secrets: dict[str, Any],
 ) -> Connection:
     """Makes or updates the workspace's connection to an account; a paused one becomes active and works on."""
+    # Two clicks at once make one connection.
+    Workspace.objects.select_for_update(no_key=True).get(id=workspace.id)
     connection = Connection.objects.filter(
         workspace=workspace, platform=platform, account=account
     ).first() or Connection(workspace=workspace, platform=platform, account=account)
