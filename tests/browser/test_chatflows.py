@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 
-from integrations.models import Connection
+from integrations.models import Asset, Connection
 from subscribers.selectors import playbook_latest
 from tenants.context import in_organization
 from tenants.models import Membership, User
@@ -27,10 +27,12 @@ def workspace(demo: Any) -> Iterator[Any]:
     made = workspace_create(organization=demo.organization, name="Fresh", business_id=f"bm-{uuid.uuid4()}")
     with in_organization(demo.organization.schema_name):
         for row in Connection.objects.filter(workspace=demo.workspace).exclude(platform="kommo"):
-            secrets = row.secrets()
+            secrets, assets = row.secrets(), list(row.assets.all())
             row.pk, row.workspace = uuid.uuid4(), made
             row.set_secrets(secrets)
             row.save(force_insert=True)
+            for asset in assets:
+                Asset.objects.create(connection=row, kind=asset.kind, external_id=asset.external_id)
     yield made
     with in_organization(demo.organization.schema_name):
         Connection.objects.filter(workspace=made).delete()
@@ -57,7 +59,7 @@ def owner(demo: Any, workspace: Any) -> dict[str, str]:
     Membership.objects.create(user=user, organization=demo.organization, role="owner")
     session = SessionStore()
     session["_auth_user_id"] = str(user.pk)
-    session["_auth_user_backend"] = settings.AUTHENTICATION_BACKENDS[0]
+    session["_auth_user_backend"] = "tenants.signin.backends.FacebookSessions"
     session["_auth_user_hash"] = user.get_session_auth_hash()
     session["organization"], session["workspace"] = str(demo.organization.id), str(workspace.id)
     session.save()

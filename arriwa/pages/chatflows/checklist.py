@@ -77,7 +77,11 @@ def _trial(workspace: Workspace, document: dict[str, Any]) -> Item:
 
 def _payments(workspace: Workspace) -> Item:
     title, url = _("Payment"), "/credentials"
-    stripe = Connection.objects.filter(workspace=workspace, platform="stripe").order_by("created_at").first()
+    stripe = (
+        Connection.objects.filter(workspace=workspace, platform="stripe", removed_at=None)
+        .order_by("created_at")
+        .first()
+    )
     if stripe is None:
         text = _("No Stripe account is connected: leads can choose a product and get no payment link.")
         return Item("payment", WARN, title, text, url)

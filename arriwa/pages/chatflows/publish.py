@@ -120,7 +120,9 @@ def switch(request: PageRequest) -> HttpResponse:
 
 
 def _numbers(workspace: Workspace) -> list[dict[str, Any]]:
-    rows = Connection.objects.filter(workspace=workspace, platform="gupshup").order_by("created_at")
+    rows = Connection.objects.filter(workspace=workspace, platform="gupshup", removed_at=None).order_by(
+        "created_at"
+    )
     return [
         {
             "id": row.id,
@@ -136,7 +138,9 @@ def _number(workspace: Workspace, text: str) -> Connection | None:
         wanted = UUID(text)
     except ValueError:
         return None
-    return Connection.objects.filter(workspace=workspace, platform="gupshup", id=wanted).first()
+    return Connection.objects.filter(
+        workspace=workspace, platform="gupshup", removed_at=None, id=wanted
+    ).first()
 
 
 def _versions(workspace: Workspace) -> list[dict[str, Any]]:
