@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
 from django_tenants.utils import schema_context
 
+from integrations.base.assets import default_route_fill
 from integrations.flowise.connect import flowise_connect
 from integrations.gupshup.connect import gupshup_connect
 from integrations.kommo.connect import kommo_connect
@@ -18,7 +20,8 @@ from integrations.models import Connection
 from integrations.stripe.connect import stripe_connect
 from subscribers.playbook.load import default_document, parse
 from subscribers.services.playbook import playbook_publish
-from tenants.models import Organization
+from tenants.claims import claim_take
+from tenants.models import AssetClaim, Organization
 from tenants.services import organization_create, workspace_create
 from tenants.workspaces.models import Workspace
 
@@ -51,17 +54,7 @@ def provision(
             "gupshup": _gupshup(organization, workspace, accounts["gupshup"]),
             "meta": meta_connect(
                 workspace=workspace,
-                config={
-                    key: str(meta[key])
-                    for key in (
-                        "ad_account_id",
-                        "dataset_id",
-                        "waba_id",
-                        "good_pixel_id",
-                        "noise_pixel_id",
-                        "catalog_id",
-                    )
-                },
+                accounts=meta,
                 secrets={"token": meta["token"], "app_secret": meta["app_secret"]},
                 playbook=parsed,
             ),
@@ -85,11 +78,16 @@ def provision(
                 key=accounts["flowise"]["key"],
             ),
         }
+        with transaction.atomic():
+            default_route_fill(Workspace.objects.select_for_update().get(id=workspace.id))
     return Provisioned(organization, workspace, connections)
 
 
 def _gupshup(organization: Organization, workspace: Workspace, account: dict[str, Any]) -> Connection:
     config = {key: account[key] for key in ("app_id", "app_name", "number", "number_id", "waba_id")}
+    claims = ((AssetClaim.Kind.NUMBER, config["number"]), (AssetClaim.Kind.WABA, config["waba_id"]))
+    for kind, external_id in claims:
+        claim_take(kind=kind, external_id=external_id, organization=organization, workspace=workspace)
     return gupshup_connect(
         organization=organization, workspace=workspace, config=config, token=account["token"]
     )

@@ -93,6 +93,22 @@ class PaymentReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelNotice:
+    """The platform speaks of the number itself. It is a knock: what is true is asked of the platform.
+
+    So it may come twice, late and in any order, and `key` may be "" for what need not be told apart.
+    """
+
+    key: str
+    #: set_callback | account | template
+    kind: str
+    #: The event form that it came in: "2" or "3".
+    version: str = ""
+    #: The platform's own words, for people.
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HookIgnored:
     """Understood and of no interest; `reason` says why (a test event, an unpaid session …)."""
 
@@ -100,4 +116,4 @@ class HookIgnored:
     reason: str
 
 
-Inbound = MessageReceived | MessageStatusChanged | PaymentReceived | HookIgnored
+Inbound = MessageReceived | MessageStatusChanged | PaymentReceived | ChannelNotice | HookIgnored

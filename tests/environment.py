@@ -31,6 +31,11 @@ os.environ.update(
         "ARRIWA_ENV": "test",
         "ARRIWA_PUBLIC_URL": HOOK_URL,
         "ARRIWA_GUPSHUP_URL": f"{SANDBOX_URL}/gupshup",
+        # The partner of sandbox/partner.json
+        "ARRIWA_GUPSHUP_PARTNER_ID": "4010",
+        "ARRIWA_GUPSHUP_PARTNER_EMAIL": "partner@arriwa.example",
+        "ARRIWA_GUPSHUP_PARTNER_CLIENT_SECRET": "gupshup-sandbox-client-secret",
+        "ARRIWA_SANDBOX_PAGE_URL": SANDBOX_URL,
         "ARRIWA_META_URL": f"{SANDBOX_URL}/graph",
         "ARRIWA_META_DIALOG_URL": f"{SANDBOX_URL}/dialog",
         "ARRIWA_META_BUSINESS_URL": f"{SANDBOX_URL}/dialog",

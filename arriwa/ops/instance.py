@@ -132,6 +132,11 @@ def product_environment(
     }
     platforms = {
         "ARRIWA_GUPSHUP_URL": f"{sandbox_url}/gupshup",
+        # The partner of sandbox/partner.json
+        "ARRIWA_GUPSHUP_PARTNER_ID": "4010",
+        "ARRIWA_GUPSHUP_PARTNER_EMAIL": "partner@arriwa.example",
+        "ARRIWA_GUPSHUP_PARTNER_CLIENT_SECRET": "gupshup-sandbox-client-secret",
+        "ARRIWA_SANDBOX_PAGE_URL": sandbox_url,
         "ARRIWA_META_URL": f"{sandbox_url}/graph",
         "ARRIWA_META_DIALOG_URL": f"{sandbox_url}/dialog",
         "ARRIWA_META_BUSINESS_URL": f"{sandbox_url}/dialog",

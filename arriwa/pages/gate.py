@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from integrations.models import Connection, NumberOnboarding
+from integrations.meta.connect import ads_granted
+from integrations.models import Asset, Connection, NumberOnboarding
 from tenants.gates import CREDENTIALS, ONBOARDING, Gate, GateFacts, gate_of
 from tenants.workspaces.models import Workspace
 
@@ -18,26 +19,27 @@ REASONS: dict[str, str | Promise] = {
     "assets": _("Choose what events and audiences go to first."),
 }
 
-#: What the Meta connection must name before the rest opens (T3.5), with its name for people.
+#: Kinds of assets that a workspace must choose before the rest opens (T3.5), with their names for people.
 REQUIRED_ASSETS: dict[str, str | Promise] = {
-    "ad_account_id": _("ad account"),
-    "dataset_id": _("messaging dataset"),
-    "good_pixel_id": _("GOOD pixel"),
-    "noise_pixel_id": _("NOISE pixel"),
+    Asset.Kind.AD_ACCOUNT: _("ad account"),
+    Asset.Kind.DATASET: _("messaging dataset"),
+    Asset.Kind.GOOD_PIXEL: _("GOOD pixel"),
+    Asset.Kind.NOISE_PIXEL: _("NOISE pixel"),
 }
 
 
 def workspace_facts(workspace: Workspace) -> GateFacts:
     """Reads the workspace's connections. Runs in the organization's schema; three queries at most."""
-    numbers = Connection.objects.filter(workspace=workspace, platform="gupshup").exclude(config__number="")
+    active = Connection.objects.filter(workspace=workspace, removed_at=None)
+    numbers = active.filter(platform="gupshup", config__has_key="number").exclude(config__number="")
     under_way = NumberOnboarding.objects.filter(live_at=None).exclude(connection=None).values("connection")
-    live = numbers.filter(config__has_key="number").exclude(id__in=under_way).exists()
-    if not live:
+    if not numbers.exclude(id__in=under_way).exists():
         return GateFacts()
-    meta = Connection.objects.filter(workspace=workspace, platform="meta").order_by("created_at").first()
-    if meta is None:
+    accesses = list(active.filter(platform="meta"))
+    if not any(ads_granted(access) for access in accesses):
         return GateFacts(number_live=True)
-    missing = tuple(key for key in REQUIRED_ASSETS if not meta.config.get(key))
+    chosen = set(Asset.objects.filter(connection__in=accesses).values_list("kind", flat=True))
+    missing = tuple(kind for kind in REQUIRED_ASSETS if kind not in chosen)
     return GateFacts(number_live=True, ads_granted=True, assets_missing=missing)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from arriwa.pages import legal
-
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("arriwa.pages.start")),
-    path("", include(legal)),
+    path("", include("arriwa.pages.legal")),
     path("", include("arriwa.signin.oauth")),
+    path("", include("arriwa.pages.chatflows.urls")),
     path("", include("arriwa.pages.settings.urls")),
 ]

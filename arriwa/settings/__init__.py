@@ -182,10 +182,24 @@ KOMMO_AUTH_URL = env.text("ARRIWA_KOMMO_AUTH_URL", "https://www.kommo.com/oauth"
 KOMMO_REDIRECT_URI = f"{PUBLIC_URL}/credentials/kommo/callback"
 #: Key of the shared Flowise, with all permissions of flows, credentials, API keys and executions.
 FLOWISE_KEY = env.text("ARRIWA_FLOWISE_KEY")
+#: Flowise servers that a tenant may name although they are on our own network; the operator trusts them.
+FLOWISE_TRUSTED_URLS = env.words("ARRIWA_FLOWISE_TRUSTED_URLS")
 #: What the shared Flowise's agentflows run on: an OpenAI-compatible server, its key, the default model.
 LLM_URL = env.text("ARRIWA_LLM_URL").rstrip("/")
 LLM_KEY = env.text("ARRIWA_LLM_KEY")
 LLM_MODEL = env.text("ARRIWA_LLM_MODEL", "gpt-4.1-mini")
+#: Our account at Gupshup's partner portal; without an id owners can only bind numbers that they have.
+GUPSHUP_PARTNER_ID = env.text("ARRIWA_GUPSHUP_PARTNER_ID")
+GUPSHUP_PARTNER_EMAIL = env.text("ARRIWA_GUPSHUP_PARTNER_EMAIL")
+GUPSHUP_PARTNER_CLIENT_SECRET = env.text("ARRIWA_GUPSHUP_PARTNER_CLIENT_SECRET")
+#: The day on which that secret ends (YYYY-MM-DD); staff are told two weeks before.
+GUPSHUP_PARTNER_SECRET_ENDS = env.text("ARRIWA_GUPSHUP_PARTNER_SECRET_ENDS")
+#: universal | legacy: the second for partners without universal tokens; it ends on 31 March 2027.
+GUPSHUP_PARTNER_AUTH = env.text("ARRIWA_GUPSHUP_PARTNER_AUTH", "universal")
+#: Start of our tokens' names at Gupshup: another one for each installation of one partner.
+GUPSHUP_TOKEN_PREFIX = env.text("ARRIWA_GUPSHUP_TOKEN_PREFIX", "arriwa")
+#: The sandbox's page on which people try the lead's phone; empty in production.
+SANDBOX_PAGE_URL = env.text("ARRIWA_SANDBOX_PAGE_URL").rstrip("/")
 #: Messages a second that one WhatsApp number may send (Meta's default).
 GUPSHUP_RATE = env.number("ARRIWA_GUPSHUP_RATE", 80)
 #: Seconds after which a WhatsApp send in doubt is given up as unknown (design 3).
@@ -258,6 +272,8 @@ vars().update(env.email("ARRIWA_EMAIL_URL", "console:"))
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("ARRIWA_EMAIL_FROM", "arriwa@localhost")
 #: Whom people may write to about their data; the privacy page names it.
 CONTACT_EMAIL = env.text("ARRIWA_CONTACT_EMAIL")
+#: Who runs this installation: told by mail of what only they can mend.
+ADMINS = [("Staff", address) for address in env.words("ARRIWA_STAFF_EMAIL")]
 
 # --- Celery: wake-ups only (design, decision 4) ----------------------------------------------------
 

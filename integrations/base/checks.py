@@ -124,7 +124,8 @@ def _keep(connection: Connection, result: CheckResult, actor: Actor) -> None:
 def connections_check(actor: Actor) -> list[tuple[Connection, CheckResult]]:
     """Tests all connections of the organization whose schema we are in, in each workspace's language."""
     found = []
-    for connection in Connection.objects.select_related("workspace").order_by("platform", "account"):
+    connections = Connection.objects.filter(removed_at=None).select_related("workspace")
+    for connection in connections.order_by("platform", "account"):
         with translation.override(connection.workspace.language):
             found.append((connection, connection_check(connection, actor)))
     return found

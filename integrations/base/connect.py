@@ -31,6 +31,8 @@ def connection_save(
     secrets: dict[str, Any],
 ) -> Connection:
     """Makes or updates the workspace's connection to an account; a paused one becomes active and works on."""
+    # Two clicks at once make one connection.
+    Workspace.objects.select_for_update(no_key=True).get(id=workspace.id)
     connection = Connection.objects.filter(
         workspace=workspace, platform=platform, account=account
     ).first() or Connection(workspace=workspace, platform=platform, account=account)
@@ -39,6 +41,9 @@ def connection_save(
     connection.state = Connection.State.ACTIVE
     connection.state_reason = ""
     connection.paused_by = None
+    if connection.removed_at is not None:
+        connection.removed_at = None
+        HookRoute.objects.filter(connection_uuid=connection.id).update(active=True)
     connection.save()
     tasks_resume(connection=connection.id)
     transaction.on_commit(connections_forget)

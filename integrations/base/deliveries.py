@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,51 +10,23 @@ from arriwa.common import clock, ids
 from arriwa.common.schema import current_schema
 from arriwa.common.statements import Statement, row_columns, row_insert_once, row_values
 from arriwa.outbox.enqueue import TASK_COLUMNS, TASK_PLACES, poke_at_commit, task_values
+from integrations.base.remembered import forget, remembered
 from integrations.models import Connection, Delivery
 from subscribers.models import Conversation
 from tenants.context import current_organization_id
 
 
-def connection_for(conversation: Conversation, platform: str) -> Connection | None:
-    """The workspace's connection of a platform, None when it has none (later: by the routing table)."""
-    return _remembered(
-        (current_schema(), conversation.workspace_id, platform),
-        lambda: (
-            Connection.objects.filter(workspace_id=conversation.workspace_id, platform=platform)
-            .order_by("created_at")
-            .first()
-        ),
-    )
-
-
 def connection_of(channel: UUID, platform: str) -> Connection | None:
     """The connection with this id when it is of the platform, None otherwise."""
-    return _remembered(
+    return remembered(
         (current_schema(), channel, platform),
         lambda: Connection.objects.filter(id=channel, platform=platform).first(),
     )
 
 
-#: Seconds for which a process goes on with a connection that another one changed. Enqueuing reads only
-#: its ids and config; pauses and secrets are read anew before each call.
-CONNECTION_SECONDS = 5.0
-_known: dict[tuple[str, UUID, str], tuple[float, Connection]] = {}
-
-
-def _remembered(key: tuple[str, UUID, str], find: Callable[[], Connection | None]) -> Connection | None:
-    now = time.monotonic()
-    known = _known.get(key)
-    if known is not None and now - known[0] < CONNECTION_SECONDS:
-        return known[1]
-    found = find()
-    if found is not None:
-        _known[key] = (now, found)
-    return found
-
-
 def connections_forget() -> None:
-    """A connection changed in this process: look again. Called where connections are saved."""
-    _known.clear()
+    """A connection, asset or route changed in this process: look again. Called where they are saved."""
+    forget()
 
 
 def delivery_create(**delivery: Any) -> Delivery | None:

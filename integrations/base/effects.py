@@ -107,6 +107,10 @@ class DeliveryEffect:
         """A started attempt without an answer. None: try again as if nothing had been sent."""
         return None
 
+    def renewed(self, job: Job, task: Claimed) -> Verdict | None:
+        """A refused credential that comes anew by itself: when to try again. None pauses the connection."""
+        return None
+
     def replay(self, delivery: Delivery) -> None:
         """Sends a dead delivery once more, as if for the first time; runs inside a transaction."""
         delivery.state = Delivery.State.PENDING
@@ -254,7 +258,8 @@ class DeliveryEffect:
         if disposition is Disposition.RESOLVE:
             delivery.save(update_fields=["error_code", "error_text"])
             return self.doubtful(job, task)
-        if disposition is Disposition.PAUSE_CONNECTION:
+        renewed = self.renewed(job, task) if disposition is Disposition.PAUSE_CONNECTION else None
+        if disposition is Disposition.PAUSE_CONNECTION and renewed is None:
             connection_pause(delivery.connection, error)
         if disposition is Disposition.DEAD or (
             disposition is Disposition.RETRY and task.attempts >= self.max_attempts
@@ -267,7 +272,7 @@ class DeliveryEffect:
         delivery.started_at = None
         delivery.save(update_fields=["state", "started_at", "error_code", "error_text"])
         if disposition is Disposition.PAUSE_CONNECTION:
-            return self.held(delivery)
+            return renewed or self.held(delivery)
         return after_transient(error, task)
 
     def _end(self, delivery: Delivery, state: str, code: str, text: str) -> None:

@@ -17,12 +17,14 @@ from integrations.base.effects import DONE, DeliveryEffect, Job, Proof, Skip
 from integrations.base.errors import ConfigurationError
 from integrations.base.opened import settings_opened
 from integrations.base.urls import platform_url
+from integrations.gupshup import onboarding_effect, onboarding_mail  # noqa: F401  (they register themselves)
 from integrations.gupshup.client import GupshupClient
 from integrations.gupshup.config import GupshupSettings
 from integrations.gupshup.kinds import DOUBT_TIMER, MESSAGE
 from integrations.gupshup.payloads import message_body
 from integrations.gupshup.sends import sends_accepted, sends_read
 from integrations.gupshup.status_matching import deliveries_awaited, statuses_match
+from integrations.gupshup.tokens import TokenEffect, token_refused
 from integrations.models import Connection, Delivery
 from subscribers.models import Message
 from subscribers.sender import Withheld, message_hold_back, outgoing
@@ -31,6 +33,8 @@ from subscribers.services.identity import person_open
 # WhatsApp: about one message in 6 s to one person with a burst of 45 (reference gupshup 2.4, 131056);
 # 80 messages a second from one number.
 register_rate("gupshup:pair", per_second=1 / 6, burst=45)
+#: Sends with a refused token before a person has to look.
+TOKEN_ATTEMPTS = 8
 register_rate("gupshup:app", per_second=django_settings.GUPSHUP_RATE, burst=django_settings.GUPSHUP_RATE)
 
 
@@ -88,6 +92,13 @@ class MessageEffect(DeliveryEffect):
         doubt_begin(delivery)
         return DONE
 
+    def renewed(self, job: Job, task: Claimed) -> Verdict | None:
+        """A token that ended is replaced; the refused send went nowhere and is made again."""
+        mine = task.attempts <= TOKEN_ATTEMPTS and token_refused(
+            job.delivery.connection_id, job.settings.token
+        )
+        return Verdict(Outcome.RETRY, delay=1.0) if mine else None
+
     def held(self, delivery: Delivery) -> Verdict:
         """Waits until the connection is resumed."""
         return Verdict(Outcome.HOLD)
@@ -122,4 +133,5 @@ def doubt_end(delivery_id: UUID, turn: int) -> None:
 
 
 register_effect(MessageEffect())
+register_effect(TokenEffect())
 register_timer(DOUBT_TIMER, doubt_end)

@@ -9,11 +9,12 @@ from django.dispatch import receiver
 
 from integrations.base.deliveries import connection_of, delivery_enqueue
 from integrations.gupshup.kinds import MESSAGE
+from integrations.gupshup.onboarding_knocks import notice_take_in
 from integrations.gupshup.status_matching import messages_of_statuses, status_take_in
 from integrations.receipts.registry import Origin, events_new, register_intake, register_together
 from subscribers import signals
 from subscribers.click_id import judge_click_id
-from subscribers.inbound import Inbound, MessageReceived, MessageStatusChanged
+from subscribers.inbound import ChannelNotice, Inbound, MessageReceived, MessageStatusChanged
 from subscribers.models import Conversation, Message
 from subscribers.services.inbound import message_receive, statuses_note
 
@@ -53,6 +54,8 @@ def take_in(origin: Origin, event: Inbound) -> None:
         )
     elif isinstance(event, MessageStatusChanged):
         status_take_in(origin.connection, event)
+    elif isinstance(event, ChannelNotice):
+        notice_take_in(origin.connection, event)
 
 
 _PLAIN = ("enqueued", "sent", "delivered", "read")

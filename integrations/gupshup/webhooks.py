@@ -14,10 +14,11 @@ from typing import Any
 
 from integrations.base.hooks import BrokenItem, UnparsableHook, read_json
 from integrations.gupshup import HOOK_HEADER
+from integrations.gupshup.account_events import read_notice
 from integrations.gupshup.messages import read_message
 from integrations.gupshup.reading import Unreadable, as_dict, as_list, as_text
 from integrations.gupshup.statuses import read_status
-from subscribers.inbound import HookIgnored, Inbound
+from subscribers.inbound import ChannelNotice, HookIgnored, Inbound
 
 _HEADER = HOOK_HEADER.lower()
 
@@ -61,6 +62,9 @@ def _parse_v2(hook: dict[str, Any]) -> Inbound:
     if kind in {"message", "message-event"}:
         # Ignoring it would lose a person's words.
         raise UnparsableHook("Messages arrive in v2 form; subscribe to them with version 3.")
+    notice = read_notice(kind, as_dict(hook.get("payload")), _digest(hook))
+    if notice is not None:
+        return notice
     return HookIgnored(key=f"gupshup:v2:{_digest(hook)}", reason=f"v2 event {kind or 'without a type'}")
 
 
@@ -104,8 +108,7 @@ def _message_values(hook: dict[str, Any], others: list[Inbound | BrokenItem]) ->
 def _status(item: Any, contacts: list[Any], hook: dict[str, Any]) -> Inbound:
     if as_text(as_dict(item).get("type")) == "set-callback":
         # Sent once after a subscription is made; proof that the address works.
-        key = f"gupshup:set-callback:{as_text(hook.get('gs_app_id'))}"
-        return HookIgnored(key=key, reason="test event (set-callback)")
+        return ChannelNotice(key="", kind="set_callback", version="3")
     return read_status(item, contacts)
 
 

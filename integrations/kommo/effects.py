@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -44,7 +44,7 @@ class DealEffect:
 
     def _prepare(self, task: Claimed) -> Attempt:
         mirror = (
-            DealMirror.objects.select_related("connection", "conversation__subscriber")
+            DealMirror.objects.select_related("connection", "pipeline", "conversation__subscriber")
             .filter(id=task.subject)
             .first()
         )
@@ -68,7 +68,7 @@ class DealEffect:
             if wait > timedelta(0):
                 return Attempt([task], verdict=Verdict(Outcome.RETRY, delay=wait.total_seconds()))
         try:
-            settings = KommoSettings.from_connection(mirror.connection.config, mirror.connection.secrets())
+            settings = KommoSettings.from_connection(config_of(mirror), mirror.connection.secrets())
         except ArriwaError as error:
             _end_all(deliveries, error)
             return Attempt([task], verdict=Verdict(Outcome.DEAD))
@@ -104,7 +104,7 @@ class DealEffect:
                     "connection": mirror.connection,
                     "platform": mirror.connection.platform,
                     "kind": KIND,
-                    "action": _action(name, value, mirror.connection),
+                    "action": _action(name, value, config_of(mirror)),
                     "target": mirror.deal_id,
                     "business_key": _business_key(name, value),
                     "fact": mirror.id,
@@ -198,6 +198,11 @@ def lane_of(mirror: DealMirror) -> str:
     return f"crm:{mirror.id}"
 
 
+def config_of(mirror: DealMirror) -> dict[str, Any]:
+    """The account's config with the pipeline, stages and fields in which this deal stands."""
+    return {**mirror.connection.config, **(mirror.pipeline.details if mirror.pipeline else {})}
+
+
 def rate_keys_of(connection: Connection) -> tuple[str, ...]:
     """The limits that a sync of this account draws on."""
     return (f"kommo:account:{connection.account}",)
@@ -220,9 +225,9 @@ def _mark_started(deliveries: list[Delivery]) -> None:
     Delivery.objects.bulk_update(deliveries, ["state", "started_at", "attempts"])
 
 
-def _action(name: str, value: Any, connection: Connection) -> str:
+def _action(name: str, value: Any, config: Mapping[str, Any]) -> str:
     if name == "stage":
-        return f"stage {connection.config.get('stage_names', {}).get(value, value)}"
+        return f"stage {config.get('stage_names', {}).get(value, value)}"
     if name.startswith("tag:"):
         return f"{'set' if value else 'remove'} tag {name[4:]}"
     if name.startswith("field:"):

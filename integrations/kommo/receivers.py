@@ -9,7 +9,8 @@ from psycopg.types.json import Jsonb
 
 from arriwa.common.statements import Statement, row_insert, row_read, selection
 from arriwa.outbox.enqueue import TASK_COLUMNS, TASK_PLACES, poke_at_commit, task_enqueue, task_values
-from integrations.base.deliveries import connection_for
+from integrations.base.deliveries import connection_of
+from integrations.base.routing import route_for_conversation
 from integrations.kommo.effects import KIND, lane_of, rate_keys_of
 from integrations.models import DealMirror
 from subscribers import signals
@@ -22,13 +23,17 @@ PLATFORM = "kommo"
 @receiver(signals.deal_changed)
 def deal_changed(sender: Any, conversation: Conversation, update: UpdateDeal, **kwargs: Any) -> None:
     """Sets what is desired; the caller holds the conversation's lock."""
-    connection = connection_for(conversation, PLATFORM)
+    row = _MIRROR.row(conversation.id)
+    if row:
+        # The deal stays in the account and pipeline where it is, however the chat is routed since.
+        mirror = row_read(DealMirror, row)
+        connection = connection_of(mirror.connection_id, PLATFORM)
+    else:
+        route = route_for_conversation(conversation)
+        connection = route.kommo
+        mirror = DealMirror(conversation=conversation, connection=connection, pipeline=route.pipeline)
     if connection is None:
         return
-    row = _MIRROR.row(conversation.id)
-    mirror = (
-        row_read(DealMirror, row) if row else DealMirror(conversation=conversation, connection=connection)
-    )
     changed = {name: value for name, value in wishes(update).items() if mirror.desired.get(name) != value}
     if row and not changed:
         return

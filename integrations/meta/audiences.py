@@ -19,6 +19,7 @@ from arriwa.outbox.finish import backoff
 from arriwa.outbox.registry import Attempt, Claimed, Outcome, Verdict, register_effect
 from integrations.base.effects import DONE, after_transient, connection_pause, connection_succeeded
 from integrations.base.urls import platform_url
+from integrations.meta.access import meta_settings
 from integrations.meta.audiences_client import AudiencesClient, SessionCounts
 from integrations.meta.config import MetaSettings
 from integrations.meta.payloads import AudienceRow, audience_row
@@ -88,7 +89,7 @@ class AudienceEffect:
         changing = [m for m in stale if m.desired != m.confirmed]
         if not changing:
             return [Attempt(tasks, verdict=DONE)]
-        settings = MetaSettings.from_connection(audience.connection.config, audience.connection.secrets())
+        settings = meta_settings(audience.connection)
         changes = self._changes(audience, changing)
         name = audience.connection.config.get("audience_names", {}).get(audience.name, audience.name)
         sync = Sync(audience, name, settings, changes, audience.external_id)
@@ -115,7 +116,11 @@ class AudienceEffect:
     def call(self, attempt: Attempt) -> None:
         """Makes the audience if need be, adds, then removes. Raises the errors of `AudiencesClient`."""
         sync: Sync = attempt.payload
-        client = AudiencesClient(base_url=platform_url("meta"), settings=sync.settings)
+        client = AudiencesClient(
+            base_url=platform_url("meta"),
+            settings=sync.settings,
+            ad_account_id=sync.audience.ad_account_id,
+        )
         if not sync.external_id:
             # No idempotency key: a lost answer is found again by name (reference meta 9.8).
             found = client.audience_find(sync.name_at_platform)
@@ -242,21 +247,24 @@ def _session_id(delivery_id: UUID) -> int:
 
 def audience_poke(audience: Audience, connection: Connection) -> None:
     """Asks for a look at the audience (design, decision 7); plain and never unique."""
-    task_enqueue(kind=KIND, subject=audience.id, connection=connection.id, **_poke(audience.id, connection))
+    poke = _poke(audience.id, audience.ad_account_id)
+    task_enqueue(kind=KIND, subject=audience.id, connection=connection.id, **poke)
 
 
-def _poke(audience: UUID, connection: Connection) -> dict[str, Any]:
-    return {"batch_key": f"audience:{audience}", "rate_keys": (f"meta:account:{connection.account}",)}
+def _poke(audience: UUID, ad_account_id: str) -> dict[str, Any]:
+    return {"batch_key": f"audience:{audience}", "rate_keys": (f"meta:account:{ad_account_id}",)}
 
 
 def membership_set(
-    *, audience: UUID, connection: Connection, conversation: Conversation, member: bool
+    *, audience: UUID, ad_account_id: str, connection: Connection, conversation: Conversation, member: bool
 ) -> bool:
     """Sets what is desired, raises the version and pokes (design, decision 7), in one statement.
 
     False when nothing changed that the platform need hear of; then there is no poke.
     """
-    task = task_values(kind=KIND, subject=audience, connection=connection.id, **_poke(audience, connection))
+    task = task_values(
+        kind=KIND, subject=audience, connection=connection.id, **_poke(audience, ad_account_id)
+    )
     values = (uuid4(), audience, conversation.subscriber_id, conversation.id, member)
     if not _SET_MEMBER.run(*values, *task):
         return False

@@ -10,7 +10,7 @@ from facebook_business.adobjects.adaccount import AdAccount
 from facebook_business.adobjects.customaudience import CustomAudience
 
 from arriwa.common.http import HttpSession
-from integrations.base.errors import MalformedReply
+from integrations.base.errors import ConfigurationError, MalformedReply
 from integrations.meta.config import MetaSettings
 from integrations.meta.payloads import AudienceRow, audience_users
 from integrations.meta.sdk import connection_api, sdk_call
@@ -30,9 +30,22 @@ class SessionCounts:
 class AudiencesClient:
     """Audiences of one ad account, with an SDK api object of its own."""
 
-    def __init__(self, *, base_url: str, settings: MetaSettings, session: HttpSession | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        settings: MetaSettings,
+        ad_account_id: str,
+        session: HttpSession | None = None,
+    ) -> None:
+        """`ad_account_id`: digits. Raises ConfigurationError for anything else: it becomes part of a URL."""
+        if not (ad_account_id.isascii() and ad_account_id.isdigit()):
+            raise ConfigurationError(
+                "The id of an ad account consists of digits only: choose it from the list.",
+                field="ad_account_id",
+            )
         self._api = connection_api(base_url=base_url, settings=settings, session=session)
-        self._account = AdAccount(f"act_{settings.ad_account_id}", api=self._api)
+        self._account = AdAccount(f"act_{ad_account_id}", api=self._api)
 
     def audience_create(self, name: str, description: str) -> str:
         """The new audience's id. No idempotency key exists: after OutcomeUnknown call `audience_find` first.

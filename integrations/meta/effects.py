@@ -15,6 +15,7 @@ from integrations.base.effects import DeliveryEffect, Job, Proof, Skip
 from integrations.base.errors import ConfigurationError, IntegrationError
 from integrations.base.urls import platform_url
 from integrations.meta import payloads
+from integrations.meta.access import meta_settings
 from integrations.meta.ads_client import AdsClient
 from integrations.meta.client import MetaClient
 from integrations.meta.config import MetaSettings
@@ -45,8 +46,8 @@ class EventEffect(DeliveryEffect):
         return {delivery.id: events.get(delivery.fact) for delivery in deliveries}
 
     def settings(self, connection: Connection) -> MetaSettings:
-        """The assets and the token. Raises ConfigurationError."""
-        return MetaSettings.from_connection(connection.config, connection.secrets())
+        """The token and what signs its calls. Raises ConfigurationError."""
+        return meta_settings(connection)
 
     def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
         """An event for dataset or pixel (design 4). Raises Skip, ConfigurationError, Rejected."""
@@ -156,8 +157,8 @@ class AdEffect(DeliveryEffect):
         return {delivery.id: delivery for delivery in deliveries}
 
     def settings(self, connection: Connection) -> MetaSettings:
-        """The assets and the token. Raises ConfigurationError."""
-        return MetaSettings.from_connection(connection.config, connection.secrets())
+        """The token and what signs its calls. Raises ConfigurationError."""
+        return meta_settings(connection)
 
     def build(self, delivery: Delivery, fact: Any) -> dict[str, Any]:
         """The ad's id."""

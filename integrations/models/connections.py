@@ -53,6 +53,8 @@ class Connection(models.Model):
     #: The user whose consent it rests on; None for a key that was pasted in.
     granted_by = models.UUIDField(null=True, blank=True)
     last_success_at = models.DateTimeField(null=True, blank=True)
+    #: Set once its owner took it away: its secrets are gone, its deliveries remain. Made anew, it is None.
+    removed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now)
 
     class Meta:

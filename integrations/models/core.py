@@ -6,7 +6,7 @@ import uuid
 
 from django.db import models
 
-from integrations.models.connections import Connection
+from integrations.models.connections import Asset, Connection
 from subscribers.models import Conversation, Subscriber
 
 
@@ -115,6 +115,8 @@ class DealMirror(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="+")
     conversation = models.OneToOneField(Conversation, on_delete=models.CASCADE, related_name="deal")
+    #: Where the deal stands, whatever the chat's route says later; None: what the connection names.
+    pipeline = models.ForeignKey(Asset, on_delete=models.RESTRICT, null=True, blank=True, related_name="+")
     #: attribute -> value: "stage", "price", "field:<key>", "tag:<tag>" (True: set, False: not set)
     desired = models.JSONField(default=dict)
     #: attribute -> how often its desired value has changed

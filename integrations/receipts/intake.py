@@ -274,7 +274,8 @@ def _take_in(origin: Origin, item: Inbound | BrokenItem) -> None:
         raise UnparsableHook(f"One item of the hook cannot be read: {item.reason}")
     if isinstance(item, HookIgnored) and not item.key:
         return
-    if event_is_new(item.key, origin.received_at):
+    # A notice without a key changes nothing by coming twice.
+    if not item.key or event_is_new(item.key, origin.received_at):
         intakes[origin.platform](origin, item)
 
 

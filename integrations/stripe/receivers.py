@@ -7,7 +7,8 @@ from typing import Any
 from django.dispatch import receiver
 
 from arriwa.common import clock
-from integrations.base.deliveries import connection_for, delivery_create, delivery_enqueue
+from integrations.base.deliveries import delivery_create, delivery_enqueue
+from integrations.base.routing import route_for_conversation
 from integrations.models import Connection, Delivery
 from integrations.receipts.registry import Origin, register_intake
 from integrations.stripe.effects import KIND
@@ -22,7 +23,7 @@ PLATFORM = "stripe"
 @receiver(signals.order_opened)
 def order_opened(sender: Any, order: Order, conversation: Conversation, **kwargs: Any) -> None:
     """An order wants its payment link."""
-    connection = connection_for(conversation, PLATFORM)
+    connection = route_for_conversation(conversation).payments
     if connection is None:
         return
     delivery_enqueue(

@@ -4,6 +4,7 @@ from tenants.models.access import AccessToken, ApiToken, Invitation, JoinRequest
 from tenants.models.births import AssetClaim, Birth, SchemaTemplate
 from tenants.models.facebook import DeletionRequest, FacebookGrant
 from tenants.models.organizations import HookRoute, Membership, Organization, Role, User
+from tenants.models.partners import PartnerToken
 
 __all__ = [
     "AccessToken",
@@ -17,6 +18,7 @@ __all__ = [
     "JoinRequest",
     "Membership",
     "Organization",
+    "PartnerToken",
     "Role",
     "SchemaTemplate",
     "User",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from integrations.base.hooks import BrokenItem, UnparsableHook
 from integrations.gupshup.webhooks import parse, verify
-from subscribers.inbound import CartItem, HookIgnored, MessageReceived, MessageStatusChanged
+from subscribers.inbound import CartItem, ChannelNotice, HookIgnored, MessageReceived, MessageStatusChanged
 
 AT = datetime.fromtimestamp(1795000000, UTC)
 REFERRAL = {
@@ -308,9 +308,9 @@ def test_enqueued_comes_without_metadata_and_recipient() -> None:
     assert (event.status, event.phone, event.user_id) == ("enqueued", None, None)
 
 
-def test_the_test_event_of_a_new_subscription_is_ignored() -> None:
+def test_the_test_event_of_a_new_subscription_tells_that_the_address_works() -> None:
     (event,) = parse(hook(statuses=[{"type": "set-callback"}]))
-    assert event == HookIgnored("gupshup:set-callback:0d0c-app", "test event (set-callback)")
+    assert event == ChannelNotice("", "set_callback", "3")
 
 
 def test_messages_come_before_statuses_across_all_entries() -> None:

@@ -187,16 +187,16 @@ def test_a_persons_token_serves_a_connection(person: FacebookPerson, waba: str) 
     """The clients of a running workspace take it as they take a system user's."""
     business = person.businesses[0]
     token = token_of(person)
-    config = {"ad_account_id": business["ad_accounts"][0], "dataset_id": "1", "waba_id": waba}
-    settings = MetaSettings.from_connection(config, {"token": token, "app_secret": SECRET})
-    audiences = AudiencesClient(base_url=f"{person.base_url}/graph", settings=settings)
+    account = business["ad_accounts"][0]
+    settings = MetaSettings.from_connection({}, {"token": token, "app_secret": SECRET})
+    audiences = AudiencesClient(base_url=f"{person.base_url}/graph", settings=settings, ad_account_id=account)
     made = audiences.audience_create("A1", "Kept by Arriwa.")
     assert audiences.audience_find("A1") == made
     headers = {"Authorization": f"Bearer {token}"}
-    ads = f"{person.base_url}/graph/v26.0/act_{settings.ad_account_id}/ads"
+    ads = f"{person.base_url}/graph/v26.0/act_{account}/ads"
     [ad] = requests.get(ads, headers=headers, timeout=60).json()["data"]
     found = AdsClient(base_url=f"{person.base_url}/graph", settings=settings).ad_metadata(ad["id"])
-    assert (found.account_id, bool(found.campaign_name)) == (settings.ad_account_id, True)
+    assert (found.account_id, bool(found.campaign_name)) == (account, True)
 
 
 DECLINED = [

@@ -31,13 +31,12 @@ from integrations.meta.client import EventsAccepted, MetaClient, is_poison
 from integrations.meta.config import FIELDS, MetaSettings
 from integrations.meta.payloads import audience_row, batch_body
 
-CONFIG = {"ad_account_id": "1001", "dataset_id": "9988", "waba_id": "100200", "good_pixel_id": "555"}
 SECRETS = {"token": "EAAsecretToken1", "app_secret": "app-secret"}
 ROW = audience_row("c-1", "77010000001", "KZ")
 
 
 def settings(**changes: Any) -> MetaSettings:
-    return MetaSettings.from_connection(CONFIG, {**SECRETS, **changes})
+    return MetaSettings.from_connection({}, {**SECRETS, **changes})
 
 
 def client(peer: Any) -> MetaClient:
@@ -45,7 +44,7 @@ def client(peer: Any) -> MetaClient:
 
 
 def audiences(peer: Any) -> AudiencesClient:
-    return AudiencesClient(base_url=peer.url, settings=settings())
+    return AudiencesClient(base_url=peer.url, settings=settings(), ad_account_id="1001")
 
 
 def graph_error(code: int, subcode: int | None = None, **more: Any) -> dict[str, Any]:
@@ -55,23 +54,15 @@ def graph_error(code: int, subcode: int | None = None, **more: Any) -> dict[str,
 
 @pytest.mark.parametrize("name", [field.name for field in FIELDS if field.required])
 def test_missing_required_field_is_named(name: str) -> None:
-    config = {key: value for key, value in CONFIG.items() if key != name}
     secrets = {key: value for key, value in SECRETS.items() if key != name}
     with pytest.raises(ConfigurationError, match=name):
-        MetaSettings.from_connection(config, secrets)
+        MetaSettings.from_connection({}, secrets)
 
 
-def test_ids_are_digits_only_and_the_account_loses_its_prefix() -> None:
-    assert MetaSettings.from_connection({**CONFIG, "ad_account_id": "act_77"}, SECRETS).ad_account_id == "77"
-    with pytest.raises(ConfigurationError, match="dataset_id"):
-        MetaSettings.from_connection({**CONFIG, "dataset_id": "1/../me"}, SECRETS)
-
-
-def test_roles_name_their_dataset_or_say_which_field_is_missing() -> None:
-    assert settings().dataset_for("messaging") == "9988"
-    assert settings().dataset_for("good_pixel") == "555"
-    with pytest.raises(ConfigurationError, match="noise_pixel_id"):
-        settings().dataset_for("noise_pixel")
+@pytest.mark.parametrize("account", ["1/../me", "", "act_77"])
+def test_an_ad_account_is_digits_only(peer: Any, account: str) -> None:
+    with pytest.raises(ConfigurationError, match="digits only"):
+        AudiencesClient(base_url=peer.url, settings=settings(), ad_account_id=account)
 
 
 def test_settings_do_not_show_secrets() -> None:

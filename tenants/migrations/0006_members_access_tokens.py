@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0004_signin_warned"),
+        ("tenants", "0005_gupshup_partner_token"),
     ]
 
     operations = [

@@ -1,0 +1,76 @@
+"""An owner in front of the fake Gupshup's signup page, and an onboarding to walk."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from integrations.gupshup import onboarding
+from integrations.gupshup.onboarding import Contact
+from integrations.models import NumberOnboarding
+from tenants.audit import Actor
+from tenants.context import in_organization
+from tests.support.sandbox import Sandbox
+
+_numbers = itertools.count(1)
+
+
+def fresh_number() -> str:
+    """A business number that nothing uses."""
+    return f"3712{uuid.uuid4().int % 10**5:05}{next(_numbers):02}"
+
+
+@dataclass
+class Walk:
+    """One number's way in one workspace."""
+
+    sandbox: Sandbox
+    made: Any
+    settle: Any
+    identity: uuid.UUID
+
+    @property
+    def row(self) -> NumberOnboarding:
+        """As it stands."""
+        with in_organization(self.made.organization.schema_name):
+            return NumberOnboarding.objects.select_related("connection", "workspace").get(id=self.identity)
+
+    def states(self) -> dict[str, str]:
+        """step -> state, or state:code where there is one."""
+        found = {}
+        for step, known in self.row.steps.items():
+            if step not in ("mail", "notices"):
+                code = known.get("code", "")
+                found[step] = f"{known['state']}:{code}" if code else known["state"]
+        return found
+
+    def act(self, service: Any, **given: Any) -> Any:
+        """An act of the owner's."""
+        with in_organization(self.made.organization.schema_name):
+            return service(
+                workspace=self.made.workspace, identity=self.identity, actor=Actor.system(), **given
+            )
+
+    def sign_up(self, number: str, *, outcome: str = "ok", link: str = "", **given: Any) -> requests.Response:
+        """Goes through the signup page."""
+        form = {
+            "business": "7001",
+            "name": "Cafe Nord",
+            "number": number,
+            "otp": "123456",
+            "outcome": outcome,
+        }
+        return requests.post(link or self.row.link, data=form | given, timeout=60)
+
+
+def begin(sandbox: Sandbox, made: Any, settle: Any, *, way: str = "new", **given: Any) -> Walk:
+    """A new onboarding, as the form begins it."""
+    walk = Walk(sandbox, made, settle, uuid.uuid4())
+    contact = Contact("Ana Ozola", "ana@example.com", "37129990000")
+    values = {"way": way, "contact": contact, "region": "DE", **given}
+    walk.act(onboarding.onboarding_start, **values)
+    return walk
