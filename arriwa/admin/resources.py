@@ -14,6 +14,7 @@ from arriwa.admin.site import site
 from arriwa.pages.settings.sentences import sentence_of
 from integrations.base.checks import connection_check
 from integrations.base.connect import connection_pause, connection_resume
+from integrations.gupshup.onboarding import onboarding_retry
 from integrations.models import Connection, MessageTemplate, NumberOnboarding
 from tenants.workspaces.models import AuditEntry, Workspace
 
@@ -109,11 +110,23 @@ class NumberOnboardingAdmin(OfOrganization):
         "created_at",
     )
     readonly_fields = ("progress",)
+    actions = ("move_on",)
 
     @admin.display(description=_("Steps"))
     def progress(self, onboarding: NumberOnboarding) -> SafeString:
         """Each step with its state."""
         return shown_json(onboarding.steps)
+
+    @admin.action(description=_("Move the numbers on from where they stopped"))
+    def move_on(self, request: HttpRequest, queryset: Any) -> None:
+        """A failed step is tried again, one that waits is looked at now; nothing is done twice."""
+        actor = actor_of(request)
+        each(
+            request,
+            queryset.select_related("workspace"),
+            lambda row: onboarding_retry(workspace=row.workspace, identity=row.id, actor=actor),
+            str(_("Moved on")),
+        )
 
 
 @admin.register(MessageTemplate, site=site)

@@ -237,7 +237,7 @@ def test_an_unknown_link_explains_itself(database: None) -> None:
 def test_a_token_is_shown_once_works_and_is_revoked(demo: Any) -> None:
     owner = join(demo.organization, "owner", "Olga")
     client = signed_in(owner)
-    fields = {"name": "site backend", "role": "analyst", "scopes": ["read:subscribers"], "once": str(uuid4())}
+    fields = {"name": "shop robot", "role": "analyst", "scopes": ["read:subscribers"], "once": str(uuid4())}
     for _ in range(2):
         answer = client.post("/settings/tokens", fields)
         assert answer.status_code == 302
@@ -245,7 +245,7 @@ def test_a_token_is_shown_once_works_and_is_revoked(demo: Any) -> None:
     assert found
     page = text(client.get("/settings/tokens"))
     assert not KEY.search(page)
-    assert page.count("site backend") == 2  # its row, and the question before it is revoked
+    assert page.count("shop robot") == 2  # its row, and the question before it is revoked
     bearer = {"Authorization": f"Bearer {found.group(0)}"}
     assert Client().get("/api/v1/subscribers/", headers=bearer).status_code == 200
     row = ApiToken.objects.get(digest=ApiToken.digest_of(found.group(0)))
