@@ -71,7 +71,8 @@ def signed_in(user: Any, **kwargs: Any) -> Client:
     """A browser in which the person is signed in."""
     connection.set_schema_to_public()
     client = Client(**kwargs)
-    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[-1 if not user.is_staff else 0])
+    # People's own backend stands first in settings, that of staff's passwords last.
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[-1 if user.is_staff else 0])
     return client
 
 
