@@ -14,6 +14,7 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connection
 
 from tenants.birth import births_advance
+from tenants.models import Birth, User
 from tests import environment
 from tests.support.facebook import FacebookPerson, make_person
 from tests.support.receiver import serve
@@ -94,6 +95,21 @@ def test_a_stranger_signs_in_chooses_and_gets_his_organization(
     page.goto(f"{site}/start/workspaces")
     assert page.locator("#choose-workspace option").count() == 2
     visitor.picture("desktop-workspaces")
+    failed = Birth.objects.create(
+        page_id=person.pages[1],
+        page_name="Ольга Ким · Page 2",
+        requested_by=User.objects.get(username=f"facebook-{person.id}"),
+        businesses=[{"id": person.businesses[0]["id"], "name": "Kim"}],
+        state=Birth.State.FAILED,
+        error_text="Setting up was interrupted too often. Try again.",
+    )
+    page.goto(f"{site}/start/{failed.id}")
+    visitor.picture("desktop-failed")
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_url("**/wa-onboarding")
+    page.goto(f"{site}/start")
+    assert page.get_by_role("button", name="Open").count() == 2
+    visitor.picture("desktop-mine")
     page.get_by_role("button", name="Sign out").click()
     page.get_by_text("You are signed out.").wait_for()
     assert not [one for one in visitor.errors if "404" not in one]
