@@ -152,6 +152,18 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+# --- the staff's site ---------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Arriwa",
+    "SITE_HEADER": "Arriwa",
+    "SITE_SUBHEADER": "support",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "BORDER_RADIUS": "8px",
+}
+
 # --- platforms: base URLs are the operator's and therefore trusted ------------------------------
 
 PLATFORM_URLS = {
