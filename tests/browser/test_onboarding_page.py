@@ -106,7 +106,7 @@ def test_a_number_comes_live_before_the_owner_s_eyes(page: Any) -> None:
     signup.check("[name=outcome][value=refused]")
     signup.click("button.primary")
     page.wait_for_selector(".step.failed", timeout=30_000)
-    page.wait_for_selector("form[action$='/again'] button.primary", timeout=30_000)
+    page.wait_for_selector("main [role=alert] form[action$='/again'] button", timeout=30_000)
     look(page, "6-refused")
     with page.context.expect_page() as opened:
         page.click("a[href*='/gupshup/onboard/']")

@@ -22,6 +22,7 @@ class StepShown:
     """One line of the list. `css`: done | current | waiting | failed."""
 
     step: str
+    code: str
     title: str
     about: str
     state: str
@@ -87,12 +88,9 @@ def test_status(onboarding: NumberOnboarding) -> str:
 
 
 def moving(onboarding: NumberOnboarding) -> bool:
-    """Whether something may change by itself soon, so that the page keeps looking."""
+    """Whether something may change without this page: the owner may sign up in another tab."""
     rows = steps.shown(onboarding.way, onboarding.steps)
-    return any(row.state in (steps.WAITING, steps.RUNNING) for row in rows) or (
-        steps.next_step(onboarding.way, onboarding.steps) is not None
-        and not any(row.state == steps.FAILED for row in rows)
-    )
+    return onboarding.live_at is None or any(row.state in (steps.WAITING, steps.RUNNING) for row in rows)
 
 
 def acts_digest(onboarding: NumberOnboarding) -> str:
