@@ -44,7 +44,18 @@ def step_list(onboarding: NumberOnboarding) -> list[StepShown]:
         css = css or ("current" if row.step == current else "waiting")
         text = CODES.get(row.code, "")
         lines.append(
-            StepShown(row.step, str(title), str(about), row.state, css, badge, str(word), str(text), row.said)
+            StepShown(
+                step=row.step,
+                code=row.code,
+                title=str(title),
+                about=str(about),
+                state=row.state,
+                css=css,
+                badge=badge,
+                word=str(word),
+                text=str(text),
+                said=row.said,
+            )
         )
     return lines
 
