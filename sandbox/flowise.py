@@ -15,7 +15,9 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 
 from sandbox.core import Handler, World, platform_middleware
-from sandbox.flowise_api import Api, Execution, Held, bearer, refusals, stamp
+from sandbox.flowise_admin import Admin
+from sandbox.flowise_api import Api, Execution, Held, refusals, stamp
+from sandbox.flowise_store import flow_of, may_run
 
 _held: WeakKeyDictionary[World, Held] = WeakKeyDictionary()
 
@@ -57,8 +59,7 @@ def create(world: World) -> web.Application:
         ("GET", "/chatmessage/{flow}", api.messages),
         ("DELETE", "/chatmessage/{flow}", api.delete_messages),
         ("PUT", "/chatmessage/abort/{flow}/{chat}", api.abort),
-        ("GET", "/chatflows", api.chatflows),
-        ("GET", "/chatflows/{flow}", api.chatflow),
+        *Admin(world, lambda: _held[world].store).routes(),
     ):
         app.router.add_route(method, "/api/v1" + path, handler)
     app.router.add_route("*", "/{path:.*}", api.unknown)
@@ -66,7 +67,7 @@ def create(world: World) -> web.Application:
 
 
 def state(world: World) -> dict[str, Any]:
-    """All executions, oldest first, with start state and verdict; and the number of chat messages."""
+    """All executions, oldest first, with start state and verdict; messages; what was made."""
     held = _held[world]
     return {
         "executions": [
@@ -74,6 +75,11 @@ def state(world: World) -> dict[str, Any]:
             for run in held.executions.values()
         ],
         "messages": len(held.messages),
+        "keys": [{"id": key.id, "name": key.name} for key in held.store.keys.values()],
+        "credentials": [
+            {name: row[name] for name in ("id", "name")} for row in held.store.credentials.values()
+        ],
+        "flows": list(held.store.flows.values()),
     }
 
 
@@ -82,12 +88,13 @@ async def _begin(world: World, request: web.Request) -> Execution | None:
     flow = re.fullmatch(r".*/api/v1/prediction/([^/]+)", request.path)
     if request.method != "POST" or flow is None:
         return None
-    found = world.account_by("flowise", flow_id=flow.group(1), key=bearer(request))
+    store = _held[world].store
+    found = flow_of(world, store, flow.group(1))
     try:
         body = json.loads(await request.read() or b"{}")
     except ValueError:
         return None
-    if found is None or not isinstance(body, dict):
+    if found is None or not may_run(world, store, found, request) or not isinstance(body, dict):
         return None
     override = body.get("overrideConfig") or {}
     session = str(override.get("sessionId") or body.get("chatId") or uuid.uuid4())
@@ -95,7 +102,7 @@ async def _begin(world: World, request: web.Request) -> Execution | None:
     return Execution(
         id=str(uuid.uuid4()),
         flow_id=flow.group(1),
-        account=found[0],
+        account=str(found["category"] or ""),
         session_id=session,
         chat_id=str(body.get("chatId") or session),
         question=str(body.get("question") or ""),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,19 +14,14 @@ from aiohttp import web
 
 from sandbox.core import Handler, World
 from sandbox.flowise_flow import executed, start_state
-from sandbox.flowise_judge import judge
+from sandbox.flowise_graph import Unrunnable
+from sandbox.flowise_graph import run as run_graph
+from sandbox.flowise_judge import Verdict, judge
+from sandbox.flowise_store import Refusal, Store, flow_of, key_of, may_run
 
 VERSION = "3.1.4"
 PAGE = 12
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-class Refusal(Exception):
-    """An answer in Flowise's error shape."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
 
 
 @dataclass
@@ -55,6 +49,7 @@ class Held:
 
     executions: dict[str, Execution] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
+    store: Store = field(default_factory=Store)
 
 
 @web.middleware
@@ -65,14 +60,10 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
     except Refusal as refusal:
         if refusal.status == 401:
             return web.json_response({"error": refusal.message}, status=401)
+        if refusal.status == 403:
+            return web.json_response({"message": refusal.message}, status=403)
         body = {"statusCode": refusal.status, "success": False, "message": refusal.message, "stack": {}}
         return web.json_response(body, status=refusal.status)
-
-
-def bearer(request: web.Request) -> str:
-    """The request's API key, or ''."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def stamp(world: World) -> str:
@@ -93,11 +84,13 @@ class Api:
         """The state since the last reset."""
         return self._held()
 
-    def _manage(self, request: web.Request) -> None:
-        """Raises Refusal 401 unless the request carries a key of any account: they share one workspace."""
-        key = bearer(request)
-        if not key or self.world.account_by("flowise", key=key) is None:
+    def _manage(self, request: web.Request, permission: str = "") -> None:
+        """Raises Refusal 401 unless the request carries any key: they share one workspace; 403 for a lack."""
+        key = key_of(self.world, self.held.store, request)
+        if key is None:
             raise Refusal(401, "Unauthorized Access")
+        if permission and permission not in key.permissions:
+            raise Refusal(403, "Forbidden")
 
     async def ping(self, _request: web.Request) -> web.Response:
         """GET /ping."""
@@ -116,18 +109,18 @@ class Api:
         """POST /prediction without a flow."""
         raise Refusal(412, "Error: predictionsController.createPrediction - id not provided!")
 
-    def _flow(self, flow: str) -> tuple[str, dict[str, Any]]:
+    def _flow(self, flow: str) -> dict[str, Any]:
         if not _UUID.fullmatch(flow):
             raise Refusal(400, "Invalid chatflow id format: a UUID is expected")
-        found = self.world.account_by("flowise", flow_id=flow)
+        found = flow_of(self.world, self.held.store, flow)
         if found is None:
             raise Refusal(404, f"Chatflow {flow} not found")
         return found
 
     async def predict(self, request: web.Request) -> web.Response:
         """POST /prediction/{flow}: runs the flow and keeps an execution and two chat messages."""
-        _, settings = self._flow(request.match_info["flow"])
-        if not secrets.compare_digest(bearer(request).encode(), str(settings["key"]).encode()):
+        flow = self._flow(request.match_info["flow"])
+        if not may_run(self.world, self.held.store, flow, request):
             raise Refusal(
                 500, "Error: predictionsServices.buildChatflow - Error: buildChatflow - Unauthorized"
             )
@@ -137,17 +130,33 @@ class Api:
         body = json.loads(await request.read() or b"{}")
         _check(body)
         try:
-            given = start_state((body.get("overrideConfig") or {}).get("startState"))
-        except TypeError as error:
+            ran = self._ran(flow, run, (body.get("overrideConfig") or {}).get("startState"))
+        except (TypeError, Unrunnable) as error:
             raise Refusal(500, f"Error: predictionsServices.buildChatflow - {error}") from None
         if run.state != "INPROGRESS":
             raise Refusal(500, "Error: predictionsServices.buildChatflow - Aborted")
-        return web.json_response(self._finish(run, given))
+        return web.json_response(self._finish(run, *ran))
 
-    def _finish(self, run: Execution, given: dict[str, Any]) -> dict[str, Any]:
+    def _ran(
+        self, flow: dict[str, Any], run: Execution, state: Any
+    ) -> tuple[str, list[dict[str, Any]], Verdict, dict[str, Any]]:
+        at_ms = int(self.world.now() * 1000)
+        if not flow.get("_recorded"):
+            return run_graph(flow, run.question, state, set(self.held.store.credentials), at_ms)
+        given = start_state(state)
         texts = {key: str(given.get(key) or "") for key in ("step", "asked")}
         judged = judge(run.question, step=texts["step"], asked=texts["asked"], options=given.get("options"))
-        text, nodes = executed(run.question, given, judged, int(self.world.now() * 1000))
+        text, nodes = executed(run.question, given, judged, at_ms)
+        return text, nodes, judged, given
+
+    def _finish(
+        self,
+        run: Execution,
+        text: str,
+        nodes: list[dict[str, Any]],
+        judged: Verdict,
+        given: dict[str, Any],
+    ) -> dict[str, Any]:
         run.state, run.updated = "FINISHED", stamp(self.world)
         run.data, run.start_state = json.dumps(nodes, ensure_ascii=False), given
         run.verdict = dict(vars(judged))
@@ -179,7 +188,7 @@ class Api:
 
     async def executions(self, request: web.Request) -> web.Response:
         """GET /executions, newest first."""
-        self._manage(request)
+        self._manage(request, "executions:view")
         query = request.query
         rows = [
             run
@@ -246,19 +255,6 @@ class Api:
                 run.state, run.updated = "ERROR", stamp(self.world)
         return web.json_response({"status": 200, "message": "Chat message aborted"})
 
-    # --- flows ------------------------------------------------------------------------------------
-
-    async def chatflows(self, request: web.Request) -> web.Response:
-        """GET /chatflows: of the whole workspace."""
-        self._manage(request)
-        accounts = self.world.accounts.items()
-        return web.json_response([_chatflow(n, a["flowise"]) for n, a in accounts if "flowise" in a])
-
-    async def chatflow(self, request: web.Request) -> web.Response:
-        """GET /chatflows/{id}."""
-        self._manage(request)
-        return web.json_response(_chatflow(*self._flow(request.match_info["flow"])))
-
 
 def _check(body: dict[str, Any]) -> None:
     """Raises Refusal 500 for what buildChatflow throws on. An empty body is accepted."""
@@ -286,22 +282,4 @@ def _told(run: Execution) -> dict[str, Any]:
         "createdDate": run.created,
         "updatedDate": run.updated,
         "stoppedDate": None,
-    }
-
-
-def _chatflow(account: str, settings: dict[str, Any]) -> dict[str, Any]:
-    override = {"name": "startState", "label": "Flow State", "type": "array", "enabled": True}
-    config = {"overrideConfig": {"status": True, "nodes": {"Start": [override]}, "variables": []}}
-    names = (("startAgentflow_0", "Start"), ("llmAgentflow_0", "Classify"))
-    nodes = [{"id": n, "type": "agentFlow", "data": {"id": n, "label": label}} for n, label in names]
-    return {
-        "id": settings["flow_id"],
-        "name": f"{account} classify",
-        "type": "AGENTFLOW",
-        "flowData": json.dumps({"nodes": nodes, "edges": []}),
-        "deployed": True,
-        "isPublic": False,
-        "apikeyid": str(uuid.uuid5(uuid.NAMESPACE_URL, settings["key"])),
-        "apiConfig": json.dumps(config),
-        "category": account,
     }

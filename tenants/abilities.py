@@ -67,9 +67,17 @@ class Abilities:
         """Whether some rule covers it."""
         return any(v in (verb, MANAGE) and s in (subject, ALL) for v, s in self.rules)
 
+    def covers(self, other: Abilities) -> bool:
+        """Whether all that `other` may do is also allowed here: nobody gives away more than they have."""
+        return all(self.can(*rule) for rule in other.rules)
+
     def as_casl(self) -> list[dict[str, str]]:
         """`userAbilityRules` as Vuexy expects them."""
         return [{"action": verb, "subject": subject} for verb, subject in self.rules]
+
+
+#: What staff may do in an organization through the API: look.
+SUPPORT: Final = Abilities(((READ, ALL),))
 
 
 def abilities_of(role: str, scopes: Iterable[str] = ()) -> Abilities:

@@ -132,8 +132,11 @@ WHITENOISE_AUTOREFRESH = DEBUG
 # --- API ----------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["arriwa.api.authentication.ApiTokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "arriwa.api.authentication.BearerAuthentication",
+        "arriwa.api.authentication.BrowserAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["arriwa.api.permissions.Allowed"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -147,6 +150,18 @@ SPECTACULAR_SETTINGS = {
     # The docs page works without the internet.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# --- the staff's site ---------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Arriwa",
+    "SITE_HEADER": "Arriwa",
+    "SITE_SUBHEADER": "support",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "BORDER_RADIUS": "8px",
 }
 
 # --- platforms: base URLs are the operator's and therefore trusted ------------------------------
@@ -167,6 +182,8 @@ KOMMO_AUTH_URL = env.text("ARRIWA_KOMMO_AUTH_URL", "https://www.kommo.com/oauth"
 KOMMO_REDIRECT_URI = f"{PUBLIC_URL}/credentials/kommo/callback"
 #: Key of the shared Flowise, with all permissions of flows, credentials, API keys and executions.
 FLOWISE_KEY = env.text("ARRIWA_FLOWISE_KEY")
+#: Flowise servers that a tenant may name although they are on our own network; the operator trusts them.
+FLOWISE_TRUSTED_URLS = env.words("ARRIWA_FLOWISE_TRUSTED_URLS")
 #: What the shared Flowise's agentflows run on: an OpenAI-compatible server, its key, the default model.
 LLM_URL = env.text("ARRIWA_LLM_URL").rstrip("/")
 LLM_KEY = env.text("ARRIWA_LLM_KEY")
@@ -199,9 +216,9 @@ HOOK_BODY_LIMIT = 4 * 1024 * 1024
 # --- sign-in through Facebook (T1, T3) -------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = [
+    "tenants.signin.backends.FacebookSessions",
     # Passwords are for staff alone.
     "tenants.signin.backends.StaffPasswords",
-    "tenants.signin.backends.FacebookSessions",
 ]
 META_GRAPH_VERSION = "v26.0"
 META_APP_ID = env.text("ARRIWA_META_APP_ID")

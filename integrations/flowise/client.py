@@ -8,11 +8,11 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import requests
-from urllib3.util import Timeout
 
 from arriwa.common.http import HttpSession
-from integrations.base.client import Reply, exchange
+from integrations.base.client import Reply
 from integrations.base.errors import (
+    ConfigurationError,
     IntegrationError,
     MalformedReply,
     OutcomeUnknown,
@@ -20,7 +20,6 @@ from integrations.base.errors import (
     Unreachable,
     Unsupported,
 )
-from integrations.flowise import API_PATH
 from integrations.flowise.config import FlowiseSettings
 from integrations.flowise.errors import PredictionLate, raise_for_flowise
 from integrations.flowise.payloads import (
@@ -35,10 +34,10 @@ from integrations.flowise.payloads import (
     parse_prediction,
     prediction_body,
 )
+from integrations.flowise.transport import api_root, request
 
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT = 2.0
 #: Seconds for everything that is no prediction.
 READ_TIMEOUT = 5.0
 #: Seconds for an abort: it works once it is sent, and a lead waits for the local classifier meanwhile.
@@ -55,9 +54,9 @@ class FlowiseClient:
     ) -> None:
         """`base_url`: the tenant's address, so that the SSRF guard applies unless `session` is trusted.
 
-        Only the trust is taken from `session`: its pooled connections are not used (see `_request`).
+        Only the trust is taken from `session`: its pooled connections are not used (see `transport`).
         """
-        self._root = base_url.rstrip("/").removesuffix(API_PATH) + API_PATH
+        self._root = api_root(base_url)
         self._settings = settings
         self._trusted = session is not None and session.trusted
 
@@ -87,14 +86,14 @@ class FlowiseClient:
 
     def abort(self, session_id: str) -> None:
         """Ends the session's run. Without one, Flowise answers the same."""
-        path = f"/chatmessage/abort/{self._settings.flow_id}/{session_id}"
+        path = f"/chatmessage/abort/{self._flow()}/{session_id}"
         raise_for_flowise(self._request("PUT", path, ABORT_TIMEOUT))
 
     def executions(self, session_id: str) -> tuple[Execution, ...]:
         """The session's newest runs. Raises Unsupported when the key may not view executions."""
         params = {
             "sessionId": session_id,
-            "agentflowId": self._settings.flow_id,
+            "agentflowId": self._flow(),
             "page": 1,
             "limit": EXECUTIONS_LIMIT,
         }
@@ -123,14 +122,13 @@ class FlowiseClient:
     def _run(
         self, question: str, session_id: str, start_state: Sequence[StateEntry], deadline_seconds: float
     ) -> Any:
+        flow = self._flow()
         body = prediction_body(question, session_id, start_state)
         if deadline_seconds <= 0:
             raise Unreachable("No time was left to ask Flowise.")
         started = time.monotonic()
         try:
-            reply = self._request(
-                "POST", f"/prediction/{self._settings.flow_id}", deadline_seconds, json=body
-            )
+            reply = self._request("POST", f"/prediction/{flow}", deadline_seconds, json=body)
         except OutcomeUnknown as error:
             # Hanging up does not end the run: it would go on to cost money and to write history.
             seconds = time.monotonic() - started
@@ -140,6 +138,13 @@ class FlowiseClient:
             raise kind(session_id=session_id, seconds=round(seconds, 3), stopped=stopped) from error
         raise_for_flowise(reply)
         return reply.json
+
+    def _flow(self) -> str:
+        if not self._settings.flow_id:
+            raise ConfigurationError(
+                "The number has no agentflow: choose one for it, or install one of ours.", field="flow_id"
+            )
+        return self._settings.flow_id
 
     def _stop(self, session_id: str) -> bool:
         try:
@@ -151,10 +156,5 @@ class FlowiseClient:
         return True
 
     def _request(self, method: str, path: str, seconds: float, **kwargs: Any) -> Reply:
-        headers = {"Authorization": f"Bearer {self._settings.key}", "Connection": "close"}
-        # With a total, connecting takes its time off the reading.
-        kwargs["timeout"] = Timeout(total=seconds, connect=min(CONNECT_TIMEOUT, seconds))
-        # The server drops idle connections after 5 s, and a request on such a one would look sent and
-        # lost. The header alone does not keep a connection out of a pool, so each call has its own.
-        with HttpSession(trusted=self._trusted) as session:
-            return exchange(method, self._root + path, session=session, headers=headers, **kwargs)
+        url, key = self._root + path, self._settings.key
+        return request(method, url, key=key, seconds=seconds, trusted=self._trusted, **kwargs)

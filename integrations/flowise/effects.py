@@ -13,11 +13,12 @@ from arriwa.common.errors import ArriwaError, Disposition
 from arriwa.outbox.registry import Claimed, Verdict, register_effect, register_timer
 from integrations.base.effects import DONE, DeliveryEffect, Job, Proof, Skip, connection_pause
 from integrations.base.errors import ConfigurationError
-from integrations.base.urls import platform_session
+from integrations.base.routing import route_for_conversation
 from integrations.flowise.client import FlowiseClient
 from integrations.flowise.config import FlowiseSettings
 from integrations.flowise.payloads import options_json, prediction_of, start_state
-from integrations.models import Connection, Delivery
+from integrations.flowise.servers import flowise_client, flowise_settings
+from integrations.models import Agentflow, Connection, Delivery
 from subscribers.conversation.local_classifier import classify
 from subscribers.models import Conversation, Judgement
 from subscribers.playbook.document import Question
@@ -29,23 +30,28 @@ JUDGE = "flowise.judge"
 LOCAL_TIMER = "judge_locally"
 
 
-def flowise_client(settings: FlowiseSettings) -> FlowiseClient:
-    """The operator's Flowise is trusted, a tenant's own is guarded."""
-    operator = django_settings.PLATFORM_URLS["flowise"]
-    return FlowiseClient(
-        base_url=operator or settings.url,
-        settings=settings,
-        session=platform_session(trusted=bool(operator)),
-    )
-
-
 class _FlowiseEffect(DeliveryEffect):
     queue = "agents"
 
     def settings(self, connection: Connection) -> FlowiseSettings:
-        config = dict(connection.config)
-        config.setdefault("url", django_settings.PLATFORM_URLS["flowise"])
-        return FlowiseSettings.from_connection(config, connection.secrets())
+        return flowise_settings(connection)
+
+
+def agentflow_for(conversation: Conversation) -> Agentflow | None:
+    """The flow of the number that the person wrote to, by the routing table; None when none is chosen."""
+    return route_for_conversation(conversation).agentflow
+
+
+def flow_id_for(delivery: Delivery, conversation: Conversation) -> str:
+    """The number's own agentflow where it is of the delivery's connection; "" leaves that one's own."""
+    flow = agentflow_for(conversation)
+    return flow.external_id if flow is not None and flow.connection_id == delivery.connection_id else ""
+
+
+def client_for(job: Job) -> FlowiseClient:
+    """A client for the flow that was frozen with the request."""
+    # Requests that were frozen before flows were chosen by number hold none.
+    return flowise_client(job.settings.for_flow(job.request.get("flow_id", "")))
 
 
 class StartEffect(_FlowiseEffect):
@@ -78,11 +84,12 @@ class StartEffect(_FlowiseEffect):
             source=touch.kind if touch else "",
             ad_id=touch.ad_id if touch else "",
         )
-        return {"question": text, "session_id": str(conversation.id), "state": state}
+        flow_id = flow_id_for(delivery, conversation)
+        return {"question": text, "session_id": str(conversation.id), "state": state, "flow_id": flow_id}
 
     def deliver(self, job: Job) -> Proof:
         """Starts the run or adopts an earlier attempt's. Raises the errors of `FlowiseClient.draft`."""
-        request, client = job.request, flowise_client(job.settings)
+        request, client = job.request, client_for(job)
         if job.delivery.attempts > 1:
             known = client.find_execution(request["session_id"], str(job.delivery.id))
             if known is not None:
@@ -137,12 +144,13 @@ class JudgeEffect(_FlowiseEffect):
             "session_id": f"{judgement.conversation_id}:{judgement.turn}",
             "state": state,
             "allowed": [value for value, _ in options],
+            "flow_id": flow_id_for(delivery, judgement.conversation),
             "asked_at": judgement.asked_at.timestamp(),
         }
 
     def deliver(self, job: Job) -> Proof:
         """Asks within the deadline or adopts a finished run. Raises the errors of `FlowiseClient.predict`."""
-        request, client = job.request, flowise_client(job.settings)
+        request, client = job.request, client_for(job)
         started = time.monotonic()
         found = None
         if job.delivery.attempts > 1:
@@ -229,7 +237,7 @@ def question_of(judgement: Judgement) -> tuple[Question, str]:
     conversation = judgement.conversation
     playbook = playbook_content(conversation.playbook_id)
     question = next(q for q in playbook.questions if q.key == judgement.question)
-    return question, conversation.subscriber.language
+    return question, playbook.language_for(conversation.subscriber.language)
 
 
 register_effect(StartEffect())

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid5
 
 from django.db import transaction
 
+from integrations.base.assets import default_route_fill
 from integrations.base.deliveries import connections_forget
 from integrations.base.errors import ConfigurationError, IntegrationError
+from integrations.base.locks import platform_lock
 from integrations.kommo import STATUS_LOST, STATUS_WON
 from integrations.kommo.client import CustomField, KommoClient, Pipeline
 from integrations.kommo.payloads import custom_field_body
@@ -110,14 +113,22 @@ def kommo_map(
     """
     playbook = playbook or playbook_of(connection)
     client = client_of(connection)
-    pipeline = next((one for one in client.pipelines() if one.id == int(pipeline_id)), None)
+    # A second click waits and finds what the first one made.
+    with platform_lock(uuid5(connection.id, "mapping")):
+        pipeline, chosen, fields = _mapped(client, int(pipeline_id), stages, playbook, create_missing)
+    return _keep(connection, pipeline, chosen, fields, playbook, actor)
+
+
+def _mapped(
+    client: KommoClient, pipeline_id: int, stages: Mapping[str, int], playbook: Playbook, create_missing: bool
+) -> tuple[Pipeline, dict[str, int], dict[str, dict[str, object]]]:
+    pipeline = next((one for one in client.pipelines() if one.id == pipeline_id), None)
     if pipeline is None:
         raise ConfigurationError(
             "The Kommo account has no such pipeline: choose another.", field="pipeline_id"
         )
     chosen = _stages(client, pipeline, _stage_names(playbook), stages, create_missing)
-    fields = _fields(client, playbook.crm_fields, create_missing)
-    return _keep(connection, pipeline, chosen, fields, playbook, actor)
+    return pipeline, chosen, _fields(client, playbook.crm_fields, create_missing)
 
 
 def _stages(
@@ -220,5 +231,6 @@ def _keep(
         workspace=connection.workspace,
         details={"pipeline_id": pipeline.id, "stages": stages},
     )
+    default_route_fill(connection.workspace)
     transaction.on_commit(connections_forget)
     return asset

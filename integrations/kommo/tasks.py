@@ -37,7 +37,7 @@ def renew() -> None:
 def kommo_renew_due() -> int:
     """Renews the organization's tokens that end soon and returns how many; a refused one pauses."""
     due = Connection.objects.filter(
-        platform="kommo", config__auth=OAUTH, expires_at__lt=real_now() + AHEAD
+        platform="kommo", config__auth=OAUTH, removed_at=None, expires_at__lt=real_now() + AHEAD
     ).exclude(state=Connection.State.PAUSED, paused_by=None)
     renewed = 0
     for connection in due:

@@ -21,7 +21,6 @@ from psycopg import sql
 from arriwa.common import sealing
 from arriwa.common.schema import current_schema
 from arriwa.outbox.enqueue import real_now
-from arriwa.outbox.session import direct_connection
 from integrations.base.errors import (
     ConfigurationError,
     CredentialRefused,
@@ -29,6 +28,7 @@ from integrations.base.errors import (
     OutcomeUnknown,
     RemoteFault,
 )
+from integrations.base.locks import platform_lock
 from integrations.base.urls import platform_url
 from integrations.kommo.client import KommoClient
 from integrations.kommo.config import OAUTH, KommoSettings
@@ -36,10 +36,6 @@ from integrations.kommo.oauth import Integration, TokenClient, TokenPair
 from integrations.models import Connection
 from tenants.context import current_organization_id
 
-#: First key of the advisory lock; the second is made of the connection's id.
-TOKEN_LOCK = 0x4157_0010
-#: Seconds for which another process's renewal is waited for: longer than its call may take.
-LOCK_SECONDS = 60
 #: A token that ends so soon is renewed before it is used.
 MARGIN = timedelta(minutes=5)
 #: In the config while a renewal is under way: when it began. Left over, it tells of one that was cut short.
@@ -91,8 +87,7 @@ class TokenKeeper:
         also so after a renewal whose answer was lost; Unreachable, Throttled, RemoteFault; RemoteFault when
         another process's renewal takes too long; ConfigurationError without an integration.
         """
-        with direct_connection(application_name="arriwa kommo token") as db:
-            self._lock(db)
+        with platform_lock(self.connection) as db:
             row = db.execute(self._sql(_READ), [self.connection]).fetchone()
             if row is None:
                 raise ConfigurationError("The Kommo connection is gone.")
@@ -142,15 +137,6 @@ class TokenKeeper:
     @staticmethod
     def _ends(expires_at: datetime | None) -> bool:
         return expires_at is not None and expires_at - real_now() < MARGIN
-
-    def _lock(self, db: psycopg.Connection[Any]) -> None:
-        db.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(f"{LOCK_SECONDS}s")))
-        key = int.from_bytes(self.connection.bytes[:4], signed=True)
-        try:
-            # Ends with the session, whatever becomes of this process.
-            db.execute("SELECT pg_advisory_lock(%s, %s)", [TOKEN_LOCK, key])
-        except psycopg.errors.LockNotAvailable as error:
-            raise RemoteFault("Another process has been renewing the access for too long.") from error
 
     def _sql(self, statement: sql.SQL) -> sql.Composed:
         return statement.format(table=sql.Identifier(self.schema, "integrations_connection"))

@@ -11,6 +11,7 @@ from arriwa.common.schema import current_schema
 from integrations.base.connect import connection_save, hook_url, route_for
 from integrations.base.deliveries import connections_forget
 from integrations.base.errors import ConfigurationError, CredentialRefused
+from integrations.base.locks import platform_lock
 from integrations.base.urls import platform_url
 from integrations.models import Connection
 from integrations.stripe import API_VERSION, EVENTS
@@ -119,7 +120,14 @@ def stripe_endpoint_ensure(*, connection: Connection, organization: Organization
     crash) is replaced. Calls Stripe; raises the errors of `StripeClient`.
     """
     organization = organization or Organization.objects.get(schema_name=current_schema())
-    route = route_for(organization=organization, connection=connection)
+    # A second click waits and finds the endpoint that the first one made.
+    with platform_lock(connection.id):
+        route = route_for(organization=organization, connection=connection)
+        connection.refresh_from_db(fields=["config"])
+        _endpoint_ensure(connection, route)
+
+
+def _endpoint_ensure(connection: Connection, route: HookRoute) -> None:
     client, url = client_of(connection), hook_url(route)
     mine = [one for one in client.webhook_endpoints() if _is_ours(one, connection, url)]
     good = next((one for one in mine if _is_known(one, connection, url)), None)

@@ -45,6 +45,36 @@ class ApiToken(models.Model):
         return cls.PREFIX + secrets.token_urlsafe(32)
 
 
+class AccessToken(models.Model):
+    """A short-lived token of the dashboard, made at sign-in to the API. Only its hash is stored.
+
+    It acts for a user (with the role that the user has at that moment) or for an API token (with its
+    scopes), so that a change of either has its effect at once.
+    """
+
+    PREFIX = "ara_"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    api_token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    digest = models.CharField(max_length=64, unique=True)
+    #: The browser's session that it was made from; it ends with it. "" for a sign-in without one.
+    session_key = models.CharField(max_length=40, blank=True, default="")
+    #: Real time.
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(user=None) ^ models.Q(api_token=None), name="access_token_for_one"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"access token until {self.expires_at:%F %T}"
+
+
 class Invitation(models.Model):
     """A link that makes whoever signs in with it by Facebook a member. Only its hash is stored."""
 

@@ -105,9 +105,7 @@ def scopes_of(purpose: str) -> list[str]:
 
     Raises KeyError for a purpose that is not one of PURPOSES.
     """
-    return list(
-        dict.fromkeys([*settings.FACEBOOK_SCOPES[purpose], *settings.FACEBOOK_SCOPES_ADDED[purpose]])
-    )
+    return list(dict.fromkeys([*settings.FACEBOOK_SCOPES[purpose], *settings.FACEBOOK_SCOPES_ADDED[purpose]]))
 
 
 def permission_of(scope: str) -> Permission:

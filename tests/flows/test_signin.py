@@ -1,4 +1,4 @@
-"""Signing in by Facebook: which scopes are asked for, what is kept, how it ends when it does not work (T1)."""
+"""Signing in by Facebook: which scopes are asked for, what is kept, how it ends when it fails (T1)."""
 
 from __future__ import annotations
 
@@ -112,9 +112,7 @@ def test_the_session_gets_a_new_key_when_somebody_signs_in(sandbox: Sandbox, per
         ("javascript:alert(1)", "/"),
     ],
 )
-def test_only_addresses_of_this_site_are_followed(
-    person: FacebookPerson, wanted: str, led: str
-) -> None:
+def test_only_addresses_of_this_site_are_followed(person: FacebookPerson, wanted: str, led: str) -> None:
     assert Browser().sign_in(person, next=wanted)["Location"] == led
 
 
@@ -236,7 +234,15 @@ def test_sign_in_takes_a_post(person: FacebookPerson) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["login/", "signup/", "password/reset/", "email/", "facebook/login/", "facebook/login/token/", "3rdparty/"],
+    [
+        "login/",
+        "signup/",
+        "password/reset/",
+        "email/",
+        "facebook/login/",
+        "facebook/login/token/",
+        "3rdparty/",
+    ],
 )
 def test_allauths_own_pages_are_not_there(path: str) -> None:
     assert Client(SERVER_NAME=HOST).get(f"/accounts/{path}").status_code == 404
@@ -247,7 +253,9 @@ def test_a_password_opens_the_door_for_staff_alone(database: Any) -> None:
 
     for name, staff in (("member", False), ("helper", True)):
         user = User.objects.create_user(f"{name}-pw", f"{name}@example.com", "correct horse", is_staff=staff)
-        assert authenticate(None, username=user.username, password="correct horse") == (user if staff else None)
+        assert authenticate(None, username=user.username, password="correct horse") == (
+            user if staff else None
+        )
         assert authenticate(None, email=user.email, password="correct horse") is None
 
 

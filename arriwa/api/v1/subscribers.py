@@ -9,14 +9,17 @@ from uuid import UUID
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from arriwa.api.pagination import page_of
+from arriwa.api.shapes import LIST_PARAMETERS, WORKSPACE_PARAMETER, envelope, refusals
 from integrations.ledger import Row, ledger
 from subscribers.models import AliasKind, Subscriber
 from subscribers.services.identity import person_open, phone_hash
+from tenants.abilities import READ
 
 
 def mask(phone: str) -> str:
@@ -56,16 +59,53 @@ def row_json(row: Row) -> dict[str, Any]:
     }
 
 
+class SubscriberSerializer(serializers.Serializer[Any]):
+    """A lead, as `subscriber_json` writes it."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    phone = serializers.CharField(help_text="Masked, such as 7701•••0001")
+    country = serializers.CharField(help_text="ISO 3166-1 alpha-2, empty when unknown")
+    language = serializers.CharField()
+    createdAt = serializers.DateTimeField()
+    state = serializers.CharField(help_text="Of the latest conversation")
+    answers = serializers.JSONField(help_text="By question, as the playbook names them")
+
+
+class LedgerRowSerializer(serializers.Serializer[Any]):
+    """A line of the ledger, as `row_json` writes it."""
+
+    at = serializers.DateTimeField()
+    kind = serializers.ChoiceField(("fact", "decision", "delivery"))
+    title = serializers.CharField()
+    key = serializers.CharField()
+    platform = serializers.CharField()
+    state = serializers.CharField()
+    reason = serializers.CharField()
+    proof = serializers.JSONField(help_text="The platform's own words")
+    amountMinor = serializers.IntegerField(allow_null=True)
+    currency = serializers.CharField()
+
+
+class LedgerSerializer(serializers.Serializer[Any]):
+    """A lead with everything that happened."""
+
+    subscriber = SubscriberSerializer()
+    rows = LedgerRowSerializer(many=True)
+
+
 class SubscriberList(APIView):
     """The organization's leads, newest first."""
 
+    ability = (READ, "subscribers")
+
     @extend_schema(
         parameters=[
+            *LIST_PARAMETERS,
+            WORKSPACE_PARAMETER,
             OpenApiParameter("phone", OpenApiTypes.STR, description="Digits with country code"),
-            OpenApiParameter("page", OpenApiTypes.INT),
-            OpenApiParameter("itemsPerPage", OpenApiTypes.INT),
         ],
-        responses=OpenApiTypes.OBJECT,
+        responses={200: envelope("subscribers", SubscriberSerializer), **refusals(400, 423)},
     )
     def get(self, request: Request) -> Response:
         """One page: `{"subscribers": [...], "totalSubscribers", "total", "totalPages", "page"}`."""
@@ -80,7 +120,9 @@ class SubscriberList(APIView):
 class SubscriberLedger(APIView):
     """Everything that happened with one lead, with every platform's proof."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    ability = (READ, "subscribers")
+
+    @extend_schema(parameters=[WORKSPACE_PARAMETER], responses={200: LedgerSerializer, **refusals(404, 423)})
     def get(self, request: Request, subscriber: UUID) -> Response:
         """`{"subscriber", "rows"}` in the order of time; 404 for another organization's lead."""
         found = Subscriber.objects.filter(id=subscriber).first()

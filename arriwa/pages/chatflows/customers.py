@@ -40,7 +40,10 @@ class Choice(forms.Form):
     name = forms.TypedChoiceField(coerce=int, label=gettext_lazy("Column with the name"))
     country = forms.ChoiceField(
         label=gettext_lazy("Country of numbers without a code"),
-        choices=[(code, code) for code in sorted(phonenumbers.SUPPORTED_REGIONS)],
+        choices=[
+            (code, f"{code} (+{phonenumbers.country_code_for_region(code)})")
+            for code in sorted(phonenumbers.SUPPORTED_REGIONS)
+        ],
     )
 
     def __init__(self, table: Table, *args: Any, **kwargs: Any) -> None:
@@ -151,7 +154,7 @@ def _title(table: Table, number: int) -> str:
 
 def _country(workspace: Workspace) -> str:
     """The country of the workspace's own number."""
-    for connection in Connection.objects.filter(workspace=workspace, platform="gupshup"):
+    for connection in Connection.objects.filter(workspace=workspace, platform="gupshup", removed_at=None):
         try:
             number = phonenumbers.parse(f"+{connection.config.get('number', '')}")
         except phonenumbers.NumberParseException:

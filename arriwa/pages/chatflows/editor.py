@@ -144,7 +144,13 @@ def _saved(request: PageRequest, section: str, found: Opened) -> HttpResponse:
         messages.error(request, problem_rows(error.problems)[0].text)
         return _form(request, section, found, found.document, posted=posted, groups=groups, status=422)
     messages.success(request, _("Saved in the draft."))
-    return HttpResponseRedirect(f"/chatflows/playbook/{section}{request.POST.get('at', '')}")
+    return HttpResponseRedirect(f"/chatflows/playbook/{section}{_anchor(request.POST.get('do', ''))}")
+
+
+def _anchor(action: str) -> str:
+    """The card that the pressed button belongs to, as the page calls it."""
+    parts = action.partition(":")[2].split("/")
+    return f"#card-{int(parts[2]) + 1}" if len(parts) > 2 and parts[2].isdigit() else ""
 
 
 def _act(document: dict[str, Any], action: str) -> dict[str, Any]:

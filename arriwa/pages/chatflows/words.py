@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from arriwa.pages.chatflows.said import problem_said
 from arriwa.pages.chatflows.sections import section_of
 from subscribers.playbook.diff import Change, place_words
 
@@ -66,7 +67,7 @@ def problem_text(message: str) -> str:
     if match := re.search(r"is (?:greater|less) than the (maximum|minimum) of (\S+)$", message):
         bound = _("At most %(bound)s.") if match[1] == "maximum" else _("At least %(bound)s.")
         return bound % {"bound": match[2]}
-    return _(message)
+    return problem_said(message)
 
 
 def _plain(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""Settings of the organization: members, API tokens, audit log."""
