@@ -17,6 +17,7 @@ from arriwa.common.redaction import redact_text
 from integrations.base.connect import connection_save
 from integrations.base.errors import ConfigurationError, Rejected
 from integrations.base.locks import platform_lock
+from integrations.base.withdrawal import register_withdrawal
 from integrations.flowise.admin import ApiKey, FlowiseAdmin
 from integrations.flowise.config import OWN, SHARED, address_checked
 from integrations.flowise.servers import ADMIN_KEY, admin_client, managed, operators_key, way_checked
@@ -75,6 +76,30 @@ def flowise_credentials(connection: Connection) -> tuple[tuple[str, str], ...]:
         return ()
     with managed(connection) as admin:
         return tuple((one.id, one.name) for one in admin.credentials(CREDENTIAL_KIND))
+
+
+def flowise_withdraw(connection: Connection) -> None:
+    """Removes our agentflows, the predict key and, at the shared server, the model's credential.
+
+    Adopted flows are the tenant's own and stay. Raises the errors of `FlowiseAdmin`.
+    """
+    if connection.config.get("way") not in (SHARED, OWN):
+        return
+    made = connection.agentflows.exclude(template="").exclude(external_id="")
+    name = f"arriwa-{connection.workspace_id}"
+    with platform_lock(uuid5(connection.workspace_id, "flowise")), managed(connection) as admin:
+        there = {flow.id for flow in admin.chatflows()}
+        for flow_id in made.values_list("external_id", flat=True):
+            if flow_id in there:
+                admin.chatflow_delete(flow_id)
+        for key in admin.api_keys():
+            if key.name == name:
+                admin.api_key_delete(key.id)
+        if connection.config["way"] == SHARED:
+            for credential in admin.credentials(CREDENTIAL_KIND):
+                if credential.name == name:
+                    admin.credential_delete(credential.id)
+    made.update(external_id="")
 
 
 def _account(way: str, address: str) -> str:
@@ -152,3 +177,6 @@ def flowise_connect(*, workspace: Workspace, url: str, flow_id: str, key: str) -
         config={"url": url, "flow_id": flow_id} if url else {"flow_id": flow_id},
         secrets={"key": key},
     )
+
+
+register_withdrawal(PLATFORM, flowise_withdraw)

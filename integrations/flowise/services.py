@@ -233,7 +233,8 @@ def _category(connection: Connection) -> str:
 @transaction.atomic
 def _first(connection: Connection, row: Agentflow) -> None:
     kept = Connection.objects.select_for_update().get(id=connection.id)
-    if not kept.config.get("flow_id"):
+    # Also when the flow that was the first is gone, or was made anew under another id.
+    if not connection.agentflows.filter(external_id=kept.config.get("flow_id") or "-").exists():
         kept.config = {**kept.config, "flow_id": row.external_id}
         kept.save(update_fields=["config"])
     connection.config = kept.config

@@ -13,6 +13,7 @@ from integrations.base.deliveries import connections_forget
 from integrations.base.errors import ConfigurationError, CredentialRefused
 from integrations.base.locks import platform_lock
 from integrations.base.urls import platform_url
+from integrations.base.withdrawal import register_withdrawal
 from integrations.models import Connection
 from integrations.stripe import API_VERSION, EVENTS
 from integrations.stripe.client import Account, EndpointState, StripeClient
@@ -141,6 +142,15 @@ def _endpoint_ensure(connection: Connection, route: HookRoute) -> None:
         client.webhook_endpoint_update(good.id, EVENTS)
 
 
+def stripe_withdraw(connection: Connection) -> None:
+    """Stripe tells us of no more payments. Raises the errors of `StripeClient`."""
+    client = client_of(connection)
+    for endpoint in client.webhook_endpoints():
+        known = endpoint.id == connection.config.get("webhook_endpoint")
+        if known or endpoint.metadata.get(MARK) == str(connection.id):
+            client.webhook_endpoint_delete(endpoint.id)
+
+
 def _is_ours(endpoint: EndpointState, connection: Connection, url: str) -> bool:
     return endpoint.url == url or endpoint.metadata.get(MARK) == str(connection.id)
 
@@ -161,3 +171,6 @@ def _keep_secret(connection: Connection, route: HookRoute, endpoint_id: str, sec
     row.save(update_fields=["config"])
     connection.config = config
     transaction.on_commit(connections_forget)
+
+
+register_withdrawal("stripe", stripe_withdraw)
