@@ -12,6 +12,7 @@ from uuid import uuid5
 
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from arriwa.common.redaction import redact_text
 from integrations.base.connect import connection_save
@@ -115,7 +116,7 @@ def _kept_key(workspace: Workspace, address: str) -> str:
     ).first()
     kept = str(known.secrets().get(ADMIN_KEY) or "") if known else ""
     if not kept:
-        raise ConfigurationError("Your own Flowise needs an API key: make one there.", field="key")
+        raise ConfigurationError(_("Your own Flowise needs an API key: make one there."), field="key")
     return kept
 
 
@@ -138,7 +139,8 @@ def _credential(admin: FlowiseAdmin, workspace: Workspace) -> str:
         admin.credential_update(found, secret)
     except Rejected as error:
         raise ConfigurationError(
-            f"Flowise refuses to change the model's credential: {redact_text(error.message)}"
+            _("Flowise refuses to change the model's credential: %(text)s")
+            % {"text": redact_text(error.message)}
         ) from error
     return found.id
 

@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from arriwa.common.schema import current_schema
 from integrations.base.connect import connection_save, hook_url, route_for
@@ -25,6 +27,11 @@ from tenants.workspaces.models import Workspace
 
 #: What the key must be able to make, with the words of Stripe's own page of restricted keys.
 WRITES = {"payment_links": "Payment Links: Write", "webhook_endpoints": "Webhook Endpoints: Write"}
+#: What errors of this package say to people as standing texts; pages translate them by their English words.
+TEXTS = (
+    gettext_noop("An unrestricted live key may do everything: make a restricted one (rk_live_…)."),
+    gettext_noop("This is a publishable key, which can create nothing: put in the restricted one (rk_…)."),
+)
 #: In an endpoint's metadata: whose it is.
 MARK = "arriwa_connection"
 
@@ -62,7 +69,8 @@ def stripe_connect(
     lacking = [words for resource, words in WRITES.items() if not client.may_write(resource)]
     if lacking:
         raise ConfigurationError(
-            f"The key lacks permissions: {', '.join(lacking)}. Edit the key in Stripe and try again.",
+            _("The key lacks permissions: %(permissions)s. Edit the key in Stripe and try again.")
+            % {"permissions": ", ".join(lacking)},
             field="key",
         )
     connection = _save(workspace, settings, opened, actor or Actor.system(), name)
@@ -81,11 +89,13 @@ def _account(client: StripeClient, said: str) -> Account:
         found = named.group(1) if named else said
         if not found:
             raise ConfigurationError(
-                "The key may not read its account: enter the account's id (acct_…) as well.", field="account"
+                _("The key may not read its account: enter the account's id (acct_…) as well."),
+                field="account",
             ) from error
         account = Account(found, "", "", charges_enabled=True)
     if said and said != account.id:
-        raise ConfigurationError(f"This key opens the account {account.id}, not {said}.", field="account")
+        told = _("This key opens the account %(found)s, not %(wanted)s.")
+        raise ConfigurationError(told % {"found": account.id, "wanted": said}, field="account")
     return account
 
 
