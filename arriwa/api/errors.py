@@ -14,6 +14,7 @@ from rest_framework.views import exception_handler as drf_handler
 
 from arriwa.api.permissions import SIGNED_IN
 from arriwa.common.errors import ArriwaError
+from integrations.base.assets import NoSuchOption
 from tenants import errors as tenancy
 from tenants.staff import TooManyAttempts
 
@@ -25,6 +26,7 @@ STATUSES: dict[type[ArriwaError], int] = {
     tenancy.LastOwner: 409,
     tenancy.OwnMembership: 409,
     tenancy.AlreadyDecided: 409,
+    NoSuchOption: 400,
     TooManyAttempts: 429,
 }
 
