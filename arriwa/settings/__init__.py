@@ -152,6 +152,18 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+# --- the staff's site ---------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Arriwa",
+    "SITE_HEADER": "Arriwa",
+    "SITE_SUBHEADER": "support",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "BORDER_RADIUS": "8px",
+}
+
 # --- platforms: base URLs are the operator's and therefore trusted ------------------------------
 
 PLATFORM_URLS = {
@@ -204,9 +216,9 @@ HOOK_BODY_LIMIT = 4 * 1024 * 1024
 # --- sign-in through Facebook (T1, T3) -------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = [
+    "tenants.signin.backends.FacebookSessions",
     # Passwords are for staff alone.
     "tenants.signin.backends.StaffPasswords",
-    "tenants.signin.backends.FacebookSessions",
 ]
 META_GRAPH_VERSION = "v26.0"
 META_APP_ID = env.text("ARRIWA_META_APP_ID")
