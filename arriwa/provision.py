@@ -8,10 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django_tenants.utils import schema_context
 
-from integrations.base.assets import default_route_fill
 from integrations.flowise.connect import flowise_connect
 from integrations.gupshup.connect import gupshup_connect
 from integrations.kommo.connect import kommo_connect
@@ -78,8 +76,6 @@ def provision(
                 key=accounts["flowise"]["key"],
             ),
         }
-        with transaction.atomic():
-            default_route_fill(Workspace.objects.select_for_update().get(id=workspace.id))
     return Provisioned(organization, workspace, connections)
 
 

@@ -52,7 +52,7 @@ class ConnectionAdmin(OfOrganization):
         "created_at",
     )
     readonly_fields = ("settings",)
-    actions = ("check", "pause", "resume")
+    actions = ("test_chosen", "pause", "resume")
 
     @admin.display(description=_("Settings"))
     def settings(self, connection: Connection) -> SafeString:
@@ -60,7 +60,7 @@ class ConnectionAdmin(OfOrganization):
         return shown_json(connection.config)
 
     @admin.action(description=_("Test the chosen connections"))
-    def check(self, request: HttpRequest, queryset: Any) -> None:
+    def test_chosen(self, request: HttpRequest, queryset: Any) -> None:
         """One real, harmless call each."""
         actor = actor_of(request)
 

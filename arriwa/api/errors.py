@@ -14,6 +14,9 @@ from rest_framework.views import exception_handler as drf_handler
 
 from arriwa.api.permissions import SIGNED_IN
 from arriwa.common.errors import ArriwaError
+from arriwa.pages.chatflows.checklist import NotReady
+from subscribers.selectors import NoPlaybook
+from subscribers.services.playbook import DraftStale, NoSuchVersion, NothingToPublish
 from tenants import errors as tenancy
 from tenants.staff import TooManyAttempts
 
@@ -26,6 +29,11 @@ STATUSES: dict[type[ArriwaError], int] = {
     tenancy.OwnMembership: 409,
     tenancy.AlreadyDecided: 409,
     TooManyAttempts: 429,
+    DraftStale: 409,
+    NothingToPublish: 409,
+    NotReady: 409,
+    NoSuchVersion: 404,
+    NoPlaybook: 404,
 }
 
 

@@ -6,8 +6,10 @@ from django.urls import URLPattern, URLResolver, include, path
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("arriwa.pages.start")),
+    path("", include("arriwa.pages.credentials")),
     path("", include("arriwa.pages.legal")),
     path("", include("arriwa.signin.oauth")),
+    path("", include("arriwa.pages.onboarding.urls")),
     path("", include("arriwa.pages.chatflows.urls")),
     path("", include("arriwa.pages.settings.urls")),
 ]

@@ -234,9 +234,9 @@ HOOK_BODY_LIMIT = 4 * 1024 * 1024
 # --- sign-in through Facebook (T1, T3) -------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = [
+    "tenants.signin.backends.FacebookSessions",
     # Passwords are for staff alone.
     "tenants.signin.backends.StaffPasswords",
-    "tenants.signin.backends.FacebookSessions",
 ]
 META_GRAPH_VERSION = "v26.0"
 META_APP_ID = env.text("ARRIWA_META_APP_ID")

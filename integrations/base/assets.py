@@ -129,7 +129,7 @@ def connection_remove(*, connection: Connection, actor: Actor) -> None:
 def default_route_fill(workspace: Workspace) -> NumberRoute:
     """The workspace's default row; what is the only one of its kind is written into it, so it stays.
 
-    Runs in the caller's transaction, under its lock on the workspace.
+    Runs in the caller's transaction; called wherever connections, assets and agentflows come and go.
     """
     row, _made = NumberRoute.objects.get_or_create(workspace=workspace, number=None)
     options = routing_table(workspace.id).options

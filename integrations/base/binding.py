@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from integrations.base.deliveries import connections_forget
 from integrations.models import Agentflow, Connection, NumberRoute
 from tenants.audit import Actor, audit_record
 from tenants.workspaces.models import Workspace
@@ -23,4 +24,5 @@ def number_bind(
         audit_record(
             actor=actor, action="number.agentflow_set", subject=label, workspace=workspace, details=details
         )
+        transaction.on_commit(connections_forget)
     return route

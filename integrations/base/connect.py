@@ -13,6 +13,7 @@ from django_tenants.utils import schema_context
 from arriwa.common.schema import enter_public
 from arriwa.outbox.finish import connection_resume as tasks_resume
 from arriwa.outbox.models import OutboxTask, TaskState
+from integrations.base.assets import default_route_fill
 from integrations.base.deliveries import connections_forget
 from integrations.models import Connection
 from tenants.audit import Actor, audit_record
@@ -46,6 +47,7 @@ def connection_save(
         HookRoute.objects.filter(connection_uuid=connection.id).update(active=True)
     connection.save()
     tasks_resume(connection=connection.id)
+    default_route_fill(workspace)
     transaction.on_commit(connections_forget)
     return connection
 

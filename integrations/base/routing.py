@@ -103,13 +103,15 @@ class RoutingTable:
     def choice(self, number: UUID | None, name: str) -> Choice:
         """What a field is for a number, and why; `number` None: for the default row itself."""
         own = self._named(number, name)
-        if own is not None:
-            return Choice(own, Source.OWN)
+        return Choice(own, Source.OWN) if own is not None else self.inherited(number, name)
+
+    def inherited(self, number: UUID | None, name: str) -> Choice:
+        """What an empty field of the row stands for."""
         if number is not None and name == "dataset":
             theirs = self._dataset_of(number)
             if theirs is not None:
                 return Choice(theirs, Source.ACCOUNT)
-        default = self._named(None, name)
+        default = self._named(None, name) if number is not None else None
         if default is not None and self._fits(default, number):
             return Choice(default, Source.DEFAULT)
         options = list(self.options[name].values())
@@ -170,8 +172,10 @@ def routing_table(workspace_id: UUID) -> RoutingTable:
     known = {one.id: one for one in connections}
     assets = list(Asset.objects.filter(connection__in=known).order_by("name", "external_id"))
     agentflows = list(Agentflow.objects.filter(connection__in=known).order_by("created_at", "id"))
-    for owned in (*assets, *agentflows):
-        owned.connection = known[owned.connection_id]
+    for asset in assets:
+        asset.connection = known[asset.connection_id]
+    for flow in agentflows:
+        flow.connection = known[flow.connection_id]
     rows = {row.number_id: row for row in NumberRoute.objects.filter(workspace_id=workspace_id)}
     return RoutingTable(connections, assets, agentflows, rows)
 

@@ -14,6 +14,7 @@ from uuid import uuid5
 
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from arriwa.common import clock
 from integrations.base.deliveries import connections_forget
@@ -46,6 +47,17 @@ __all__ = [
     "flowise_workspace_ensure",
     "templates",
 ]
+
+
+#: What the templates' files say to people; pages translate them by their English words.
+TEXTS = (
+    gettext_noop("Arriwa: answers"),
+    gettext_noop("Judges what a lead answers: valid, noise or ambiguous, with the value that was meant."),
+    gettext_noop("How answers are judged"),
+    gettext_noop("Arriwa: replies"),
+    gettext_noop("Answers a lead in a sentence or two, remembering the last ten messages."),
+    gettext_noop("How replies are written"),
+)
 
 
 @dataclass(frozen=True, slots=True)

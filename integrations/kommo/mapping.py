@@ -13,6 +13,7 @@ from uuid import uuid5
 
 from django.db import transaction
 
+from integrations.base.assets import default_route_fill
 from integrations.base.deliveries import connections_forget
 from integrations.base.errors import ConfigurationError, IntegrationError
 from integrations.base.locks import platform_lock
@@ -230,5 +231,6 @@ def _keep(
         workspace=connection.workspace,
         details={"pipeline_id": pipeline.id, "stages": stages},
     )
+    default_route_fill(connection.workspace)
     transaction.on_commit(connections_forget)
     return asset

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import uuid5
+
 from django.db import transaction
 
 from integrations.base.errors import IntegrationError
+from integrations.base.locks import platform_lock
 from integrations.base.urls import platform_url
 from integrations.meta.access import meta_settings
 from integrations.meta.assets_client import AssetsClient
@@ -46,23 +50,26 @@ def audiences_ensure(*, account: Asset, playbook: Playbook | None = None, terms:
     client = AudiencesClient(
         base_url=platform_url("meta"), settings=settings, ad_account_id=account.external_id
     )
-    for name, name_at_platform in playbook.audiences.items():
-        known = Audience.objects.filter(
-            connection=connection, ad_account_id=account.external_id, name=name
-        ).exclude(external_id="")
-        if known.exists():
-            continue
-        external_id = client.audience_find(name_at_platform) or client.audience_create(
-            name_at_platform, "Kept by Arriwa."
-        )
-        Audience.objects.update_or_create(
-            connection=connection,
-            ad_account_id=account.external_id,
-            name=name,
-            defaults={"external_id": external_id},
-        )
+    # As with pixels: Meta would make a second one of the same name.
+    with platform_lock(uuid5(account.id, "audiences")):
+        for name, name_at_platform in playbook.audiences.items():
+            _audience_ensure(client, account, name, name_at_platform)
     _names_kept(connection, playbook)
     return len(playbook.audiences)
+
+
+def _audience_ensure(client: AudiencesClient, account: Asset, name: str, name_at_platform: str) -> None:
+    keys: dict[str, Any] = {
+        "connection": account.connection,
+        "ad_account_id": account.external_id,
+        "name": name,
+    }
+    if Audience.objects.filter(**keys).exclude(external_id="").exists():
+        return
+    external_id = client.audience_find(name_at_platform) or client.audience_create(
+        name_at_platform, "Kept by Arriwa."
+    )
+    Audience.objects.update_or_create(**keys, defaults={"external_id": external_id})
 
 
 def _terms_checked(account: Asset, token: str, app_secret: str) -> None:

@@ -9,8 +9,9 @@ from django.utils.translation import gettext as _
 
 from arriwa.outbox.enqueue import real_now
 from integrations.base.checks import CheckResult, Health, register_check
-from integrations.base.errors import ConfigurationError, CredentialRefused, Rejected
+from integrations.base.errors import CredentialRefused, Rejected
 from integrations.base.urls import platform_url
+from integrations.meta.access import meta_settings
 from integrations.meta.graph import GraphToken, graph_request, graph_url
 from integrations.meta.login_client import LoginClient, TokenInfo
 from integrations.models import Asset, Connection
@@ -18,23 +19,15 @@ from integrations.models import Asset, Connection
 #: What the effects of a connection need.
 SCOPES = ("ads_management", "whatsapp_business_manage_events")
 SOON = timedelta(days=14)
-#: Config field of a bundle → what it is called.
-_BUNDLE = {
-    "ad_account_id": Asset.Kind.AD_ACCOUNT,
-    "dataset_id": Asset.Kind.DATASET,
-    "good_pixel_id": Asset.Kind.GOOD_PIXEL,
-    "noise_pixel_id": Asset.Kind.NOISE_PIXEL,
-}
+#: What an access has to see; catalogs are shown by WhatsApp, and no call of ours needs to read one.
+_SEEN = (Asset.Kind.AD_ACCOUNT, Asset.Kind.DATASET, Asset.Kind.GOOD_PIXEL, Asset.Kind.NOISE_PIXEL)
 
 
 def check(connection: Connection) -> CheckResult:
     """Looks into the token and reads each asset. Raises the errors of `graph_request`."""
-    secrets = connection.secrets()
-    token = str(secrets.get("token") or "")
-    if not token:
-        raise ConfigurationError("The Meta connection has no token: sign in again.", field="token")
-    credential = GraphToken(token, str(secrets.get("app_secret") or ""))
-    info = _looked_into(token, credential.app_secret)
+    access = meta_settings(connection)
+    credential = GraphToken(access.token, access.app_secret)
+    info = _looked_into(credential.token, credential.app_secret)
     facts: dict[str, object] = {"scopes": list(info.scopes) if info else []}
     if info is not None and not info.is_valid:
         refused = CredentialRefused("The token is dead: reconnect.", platform_code=info.reason)
@@ -55,16 +48,9 @@ def check(connection: Connection) -> CheckResult:
 
 
 def assets_of(connection: Connection) -> list[tuple[str, str]]:
-    """(kind, id at Meta) of what the connection works with: its assets, else the bundle of its config.
-
-    Catalogs are left out: WhatsApp shows them, and no call of ours needs to read one.
-    """
-    chosen = connection.assets.filter(kind__in=[kind.value for kind in _BUNDLE.values()])
-    found = list(chosen.values_list("kind", "external_id").order_by("kind", "external_id"))
-    if found:
-        return [(str(kind), str(number)) for kind, number in found]
-    config = connection.config
-    return [(kind.value, str(config[name])) for name, kind in _BUNDLE.items() if config.get(name)]
+    """(kind, id at Meta) of what the connection works with."""
+    chosen = connection.assets.filter(kind__in=_SEEN).order_by("kind", "external_id")
+    return [(str(kind), str(number)) for kind, number in chosen.values_list("kind", "external_id")]
 
 
 def _looked_into(token: str, app_secret: str) -> TokenInfo | None:

@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from arriwa.common.errors import ArriwaError
-from arriwa.common.schema import enter_public
+from arriwa.common.schema import enter_public, leave_connection
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.session import direct_connection
 from tenants.models import SchemaTemplate
@@ -112,7 +112,7 @@ def _template_make(key: str) -> SchemaTemplate:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA {SCRATCH}")
     try:
-        call_command("migrate_schemas", schema_name=SCRATCH, interactive=False, verbosity=0)
+        _migrate_scratch()
         enter_public()
         with transaction.atomic():
             statements = schema_statements(SCRATCH)
@@ -127,3 +127,11 @@ def _template_make(key: str) -> SchemaTemplate:
         enter_public()
         schema_drop(SCRATCH)
     return made
+
+
+def _migrate_scratch() -> None:
+    try:
+        call_command("migrate_schemas", schema_name=SCRATCH, interactive=False, verbosity=0)
+    except BaseException:
+        leave_connection()
+        raise

@@ -68,6 +68,7 @@ def test_both_workspaces_have_default_routes_of_their_own(demo: Any, two: TwoWor
         found = {row.workspace_id: row for row in rows}
         for name in NAMES:
             row = found[two.made[name].workspace.id]
+            assert row.dataset is not None and row.good_pixel is not None
             assert row.dataset.external_id == two.accounts[name]["meta"]["dataset_id"]
             assert row.good_pixel.external_id == two.accounts[name]["meta"]["good_pixel_id"]
             assert row.pipeline is not None and row.payments is not None

@@ -15,6 +15,7 @@ from django_tenants.utils import schema_context
 from arriwa.common.errors import ArriwaError
 from arriwa.common.http import ForbiddenAddress
 from integrations.base.checks import connection_check
+from integrations.base.deliveries import connections_forget
 from integrations.base.errors import ConfigurationError, CredentialRefused, OutcomeUnknown, Unsupported
 from integrations.flowise.connect import flowise_workspace_ensure
 from integrations.flowise.graphs import PromptInvalid, template_of
@@ -404,6 +405,7 @@ def test_a_chat_is_judged_by_the_flow_of_its_number(
     try:
         for row, flow in ((rest, default), (mine, of_number)):
             NumberRoute.objects.filter(id=row.id).update(agentflow=flow)
+            connections_forget()
             db.set_schema_to_public()
             phone = Phone(sandbox)
             phone.tap_ad()
@@ -424,3 +426,4 @@ def test_a_chat_is_judged_by_the_flow_of_its_number(
         with in_organization(inside.organization.schema_name):
             for number_id, flow_id in before.items():
                 NumberRoute.objects.filter(id=number_id).update(agentflow_id=flow_id)
+        connections_forget()

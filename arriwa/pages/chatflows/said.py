@@ -105,6 +105,15 @@ ERRORS: Final = (
     gettext_noop("The file has over 100,000 lines. Split it and upload the parts one by one."),
     gettext_noop("The file has a header and no rows. Choose the one with your customers."),
 )
+#: Arriwa's agentflows, as `integrations/flowise/templates` call them.
+FLOWS: Final = (
+    gettext_noop("Arriwa: answers"),
+    gettext_noop("Judges what a lead answers: valid, noise or ambiguous, with the value that was meant."),
+    gettext_noop("How answers are judged"),
+    gettext_noop("Arriwa: replies"),
+    gettext_noop("Answers a lead in a sentence or two, remembering the last ten messages."),
+    gettext_noop("How replies are written"),
+)
 
 
 def _pattern(text: str) -> re.Pattern[str]:
