@@ -205,6 +205,7 @@ def show(addresses: Addresses, supervisor: Supervisor, *, browser: bool) -> None
     """Tell where to look."""
     say()
     say(f"  Tap the ad, be the lead   {addresses.sandbox}/")
+    say(f"  Become a tenant           {addresses.web}/")
     say(f"  Arriwa's API              {addresses.web}/api/docs/")
     say(f"  Log                       {supervisor.log.path}")
     say("  Stop with Ctrl-C.")
