@@ -21,6 +21,7 @@ from integrations.gupshup import onboarding_steps as steps
 from integrations.gupshup.onboarding_effect import OnboardingEffect
 from integrations.gupshup.tokens import partner_client, partner_token, token_refused
 from integrations.models import Connection, MessageTemplate, NumberOnboarding
+from tenants.audit import Actor
 from tenants.claims import claim_take
 from tenants.context import in_organization
 from tenants.models import AssetClaim, PartnerToken
@@ -380,6 +381,34 @@ def test_sends_go_on_across_the_end_of_a_token(walk: Walk, gupshup: Sandbox, set
     row = walk.row
     assert row.connection is not None and row.connection.state == "active"
     assert _token(walk) != before
+
+
+def test_a_locked_account_is_no_matter_of_the_token(walk: Walk, gupshup: Sandbox, settle: Settle) -> None:
+    settle()
+    walk.sign_up(fresh_number())
+    settle()
+    before = _token(walk)
+    locked = {"error": {"code": 368, "message": "Temporarily blocked for policies violations"}}
+    with gupshup.faults({"platform": "gupshup", "path": "/v3/message", "status": 400, "body": locked}):
+        Phone(gupshup, account=walk.row.app_name).say("Здравствуйте")
+        settle()
+    connection = walk.row.connection
+    assert connection is not None and connection.state == "paused" and _token(walk) == before
+
+
+def test_a_number_that_was_given_up_gets_no_more_tokens(walk: Walk, settle: Settle) -> None:
+    settle()
+    connection = walk.row.connection
+    assert connection is not None
+    owner = Actor(uuid.uuid4(), "Ana", "page")
+    with in_organization(walk.made.organization.schema_name):
+        onboarding.onboarding_drop(workspace=walk.made.workspace, identity=walk.identity, actor=owner)
+        Connection.objects.filter(id=connection.id).update(expires_at=real_now())
+        before = Connection.objects.get(id=connection.id).secrets()
+    due_now("gupshup.token")
+    settle()
+    with in_organization(walk.made.organization.schema_name):
+        assert Connection.objects.get(id=connection.id).secrets() == before
 
 
 def test_a_token_is_renewed_before_its_end(walk: Walk, settle: Settle) -> None:
