@@ -17,6 +17,7 @@ WITH_TASKS = [
     "arriwa.outbox",
     "arriwa.signin",
     "integrations.base",
+    "integrations.gupshup",
     "integrations.kommo",
     "integrations.receipts",
     "tenants",

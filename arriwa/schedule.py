@@ -27,6 +27,7 @@ SCHEDULE: Final = (
     Periodic("births", "births.advance", 5, _SECONDS, "events", 30),
     Periodic("receipts tidy", "receipts.tidy", 1, _DAYS, "bulk"),
     Periodic("connections check", "connections.check", 1, _DAYS, "bulk"),
+    Periodic("gupshup secret", "gupshup.secret_watch", 1, _DAYS, "bulk"),
     Periodic("kommo renew", "kommo.renew", 1, _HOURS, "events"),
     Periodic("facebook grants", "signin.watch", 1, _DAYS, "bulk"),
     Periodic("deletion requests", "signin.forget", 60, _SECONDS, "bulk", 60),

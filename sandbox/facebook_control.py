@@ -66,9 +66,10 @@ class Control:
     async def make_person(self, request: web.Request) -> web.Response:
         """A new person with ids of his own; answers {"key", "id", "name", "pages", "businesses"}.
 
-        {key?, name?, email? (null for none), pages?: how many (1), shared_pages?: [id], shared_businesses?:
-        [id], businesses?: [{name?, ad_accounts?: how many (1), pixels? (2), catalogs? (1), account_status?,
-        custom_audience_tos?, currency?, timezone_name?, client?: {kind: [id]}}] (one by default)}.
+        {key?, name?, email? (null for none), pages?: how many (1), tasks? on them,
+        shared_pages?: [id], shared_businesses?: [id], businesses?: [{name?, ad_accounts?: how many (1),
+        pixels? (2), catalogs? (1), account_status?, custom_audience_tos?, currency?, timezone_name?,
+        client?: {kind: [id]}}] (one by default)}.
         """
         given = await _object(request)
         if given.get("key") in self.directory.people:

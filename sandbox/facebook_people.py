@@ -157,7 +157,7 @@ class Directory:
         for number in range(int(given.get("pages", 1))):
             page = self.new_id("pages")
             self.assets["pages"][page] = {"name": f"{name} · Page {number + 1}", "category": "School"}
-            pages[page] = list(TASKS)
+            pages[page] = list(given.get("tasks", TASKS))
         pages |= {str(page): list(TASKS) for page in given.get("shared_pages", ())}
         ids = [one["id"] for one in businesses]
         self.people[key] = {

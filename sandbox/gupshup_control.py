@@ -45,11 +45,10 @@ class PartnerControl:
         raise Denied(404, "No such template")
 
     async def app(self, request: web.Request) -> web.Response:
-        """{app_id, balance?, facts?}: the wallet, and fields of waba/info with an account-event."""
+        """{app_id, balance?, link_ends?, facts?}: wallet, end of the link, waba/info with an account-event."""
         given: dict[str, Any] = await request.json()
         settings = self._app(given)
-        if "balance" in given:
-            settings["balance"] = given["balance"]
+        settings |= {key: given[key] for key in ("balance", "link_ends") if key in given}
         if given.get("facts"):
             self.apps.restrict(settings, given["facts"])
         return web.json_response(settings)

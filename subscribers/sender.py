@@ -85,7 +85,7 @@ def outgoing(message: Message, *, now: datetime) -> Outgoing | Withheld:
         return Outgoing(content)
     playbook = playbook_content(conversation.playbook_id)
     reference = template_for(playbook, message.purpose)
-    language = conversation.subscriber.language
+    language = playbook.language_for(conversation.subscriber.language)
     if reference is None or language not in reference.names:
         return Withheld(f"WhatsApp's 24 h window is closed and no template is mapped to {message.purpose}.")
     template = Template(

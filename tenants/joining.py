@@ -62,6 +62,10 @@ def invitation_accept(*, secret: str, user: User) -> Membership:
     actor = Actor(user.id, name_of(user), AuditEntry.Via.PAGE)
     with in_organization(found.organization.schema_name), transaction.atomic():
         row = Invitation.objects.select_for_update().get(id=found.id)
+        present = membership_by_invitation(secret, user)
+        if present is not None:
+            # The same person's other tab was first.
+            return present
         _check_open(row)
         row.accepted_by, row.accepted_at = user, clock.now()
         row.save(update_fields=["accepted_by", "accepted_at"])

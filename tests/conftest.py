@@ -54,10 +54,10 @@ def hooks(database: None) -> Iterator[str]:
     """The hook receiver over HTTP; yields its base URL."""
     from arriwa.outbox import wakeup
     from integrations.receipts.receiver import Receiver
-    from tests.support.receiver import nothing_else, serve
+    from tests.support.receiver import behind, serve
 
     wakeup.listen_here(lambda topic: None)
-    receiver = Receiver(nothing_else)
+    receiver = Receiver(behind)
     server = serve(receiver, environment.HOOK_PORT)
     yield environment.HOOK_URL
     server.shutdown()

@@ -14,7 +14,10 @@ from rest_framework.views import exception_handler as drf_handler
 
 from arriwa.api.permissions import SIGNED_IN
 from arriwa.common.errors import ArriwaError
+from arriwa.pages.chatflows.checklist import NotReady
 from integrations.base.assets import NoSuchOption
+from subscribers.selectors import NoPlaybook
+from subscribers.services.playbook import DraftStale, NoSuchVersion, NothingToPublish
 from tenants import errors as tenancy
 from tenants.staff import TooManyAttempts
 
@@ -28,6 +31,11 @@ STATUSES: dict[type[ArriwaError], int] = {
     tenancy.AlreadyDecided: 409,
     NoSuchOption: 400,
     TooManyAttempts: 429,
+    DraftStale: 409,
+    NothingToPublish: 409,
+    NotReady: 409,
+    NoSuchVersion: 404,
+    NoPlaybook: 404,
 }
 
 

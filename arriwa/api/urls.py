@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from arriwa.api import document as document
 from arriwa.api.errors import NotFound
 from arriwa.api.permissions import ANYONE
-from arriwa.api.v1 import audit, auth, connections, members, subscribers, tokens, workspaces
+from arriwa.api.v1 import audit, auth, chatflows, connections, members, subscribers, tokens, workspaces
 
 
 class SchemaView(SpectacularAPIView):
@@ -40,6 +40,11 @@ urlpatterns = [
     path("v1/number-routes/", connections.RouteList.as_view()),
     path("v1/number-routes/<uuid:number>/", connections.RouteDetail.as_view()),
     path("v1/audit/", audit.AuditList.as_view()),
+    path("v1/playbook/draft/", chatflows.DraftDetail.as_view()),
+    path("v1/playbook/versions/", chatflows.VersionList.as_view()),
+    path("v1/playbook/publish/", chatflows.Publish.as_view()),
+    path("v1/playbook/rollback/", chatflows.Rollback.as_view()),
+    path("v1/bot/", chatflows.Bot.as_view()),
     path("v1/subscribers/", subscribers.SubscriberList.as_view()),
     path("v1/subscribers/<uuid:subscriber>/ledger/", subscribers.SubscriberLedger.as_view()),
     re_path(r"^v1/(?P<rest>.*)$", NotFound.as_view()),

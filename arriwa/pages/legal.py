@@ -1,4 +1,4 @@
-"""What Meta asks of every app: privacy and terms, and its callbacks when people leave (reference meta 7.5)."""
+"""What Meta asks of every app: privacy, terms, callbacks when people leave (reference meta 7.5)."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("arriwa.pages.credentials")),
     path("", include("arriwa.pages.legal")),
     path("", include("arriwa.signin.oauth")),
+    path("", include("arriwa.pages.onboarding.urls")),
     path("", include("arriwa.pages.chatflows.urls")),
     path("", include("arriwa.pages.settings.urls")),
 ]

@@ -25,13 +25,14 @@ MASTER_KEYS = env.master_keys("ARRIWA_MASTER_KEY") or (
 # --- applications -------------------------------------------------------------------------------
 
 SHARED_APPS = [
+    # Before django_tenants, which brings templates of its own for the admin.
+    "unfold",
     "django_tenants",
     "django.contrib.contenttypes",
     "tenants",
     "django.contrib.auth",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "unfold",
     "django.contrib.admin",
     "allauth",
     "allauth.account",
@@ -152,6 +153,35 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
+# --- the staff's site ---------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Arriwa",
+    "SITE_HEADER": "Arriwa",
+    "SITE_SUBHEADER": "support",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "BORDER_RADIUS": "8px",
+    "SITE_SYMBOL": "support_agent",
+    # The accent of our own pages (static/arriwa/tokens.css), lighter and darker.
+    "COLORS": {
+        "primary": {
+            "50": "#f0f8f4",
+            "100": "#dcefe6",
+            "200": "#bbdfcf",
+            "300": "#8ecab0",
+            "400": "#57c79b",
+            "500": "#2b8f6a",
+            "600": "#17694b",
+            "700": "#13563e",
+            "800": "#104433",
+            "900": "#0d362a",
+            "950": "#071f18",
+        }
+    },
+}
+
 # --- platforms: base URLs are the operator's and therefore trusted ------------------------------
 
 PLATFORM_URLS = {
@@ -204,9 +234,9 @@ HOOK_BODY_LIMIT = 4 * 1024 * 1024
 # --- sign-in through Facebook (T1, T3) -------------------------------------------------------------
 
 AUTHENTICATION_BACKENDS = [
+    "tenants.signin.backends.FacebookSessions",
     # Passwords are for staff alone.
     "tenants.signin.backends.StaffPasswords",
-    "tenants.signin.backends.FacebookSessions",
 ]
 META_GRAPH_VERSION = "v26.0"
 META_APP_ID = env.text("ARRIWA_META_APP_ID")

@@ -59,7 +59,7 @@ def database(name: str, default: str) -> dict[str, Any]:
 
 
 def email(name: str, default: str) -> dict[str, Any]:
-    """How mail leaves, as Django's settings: smtp://user:password@host:port, smtps:, file:///folder, console:.
+    """How mail leaves, as Django's settings: smtp://user:password@host:port, smtps:, file:///…, console:.
 
     smtp: uses STARTTLS unless `?tls=0`. Raises ImproperlyConfigured for another scheme.
     """

@@ -1,4 +1,4 @@
-"""Signing in by Facebook: the flow around django-allauth, consents, watching grants, being forgotten (T1, T3).
+"""Signing in by Facebook: the flow around django-allauth, consents, grants, being forgotten (T1, T3).
 
 What needs no call to Facebook is in `tenants.signin`.
 """

@@ -36,7 +36,7 @@ class FacebookSignIn(DefaultSocialAccountAdapter):
     """A person is his app-scoped id at Facebook and nothing else; tokens go into the sealed grant."""
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Reads what was granted. A signed-in person's consent ends here: nothing is connected or switched."""
+        """Reads what was granted. A signed-in person's consent ends here; accounts are never joined."""
         state = sociallogin.state or {}
         # No addresses at allauth: nobody is found, merged or refused by one.
         sociallogin.email_addresses = []

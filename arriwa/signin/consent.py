@@ -73,7 +73,7 @@ def consent_arrived(request: HttpRequest, state: dict[str, Any]) -> None:
     """A signed-in person is back: the page that asked goes on in the workspace that it asked for."""
     asked = state.get("data") or {}
     organization, workspace = asked.get("organization"), asked.get("workspace")
-    if organization and Membership.objects.filter(user=request.user, organization=organization).exists():
+    if organization and Membership.objects.filter(user=request.user.pk, organization=organization).exists():
         request.session[SESSION_KEY] = organization
         request.session[WORKSPACE_KEY] = workspace
     request.session[CONSENT_KEY] = asked

@@ -51,8 +51,8 @@ def code_redeem(code: str, *, redirect_uri: str) -> dict[str, Any]:
 
 def person_read(token: str) -> dict[str, Any]:
     """{"id", "name", …} of the token's person: what SOCIALACCOUNT_PROVIDERS names, no more."""
-    fields = settings.SOCIALACCOUNT_PROVIDERS["facebook"]["FIELDS"]
-    answer = _ask("GET", "me", token=token, proof=True, params={"fields": ",".join(fields)})
+    fields = list(settings.SOCIALACCOUNT_PROVIDERS["facebook"]["FIELDS"])
+    answer = _ask("GET", "me", token=token, proof=True, params={"fields": ",".join(map(str, fields))})
     if not isinstance(answer.get("id"), str) or not answer["id"]:
         raise MalformedReply("Facebook did not say who signed in.")
     return answer

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
+from smtplib import SMTPException
 
+from django.core.mail import mail_admins
 from django.db import transaction
 from django.utils.translation import gettext_noop
 from django_tenants.utils import schema_context
@@ -11,6 +14,7 @@ from django_tenants.utils import schema_context
 from arriwa.signin.grants import DEAUTHORIZED, connections_stop, grant_close
 from integrations.models import Connection
 from tenants.audit import Actor, audit_record
+from tenants.members import name_of
 from tenants.models import DeletionRequest, FacebookGrant, Organization, User
 from tenants.signin.deletion import (
     deletions_waiting,
@@ -73,7 +77,7 @@ def _forget_in(organization: Organization, user: User, grant: FacebookGrant | No
     """Tokens of his and his name leave the organization's schema; what he did stays on record."""
     if grant is not None:
         connections_stop([organization], grant=grant, reason=DEAUTHORIZED)
-    name = user.get_full_name() or user.get_username()
+    name = name_of(user)
     with schema_context(organization.schema_name), transaction.atomic():
         for connection in Connection.objects.select_for_update().filter(platform="meta", granted_by=user.id):
             connection.set_secrets({})
@@ -92,4 +96,15 @@ def _owner_gone(organization: Organization, request: DeletionRequest) -> None:
         told = AuditEntry.objects.filter(action="organization.owner_gone", at__gte=request.requested_at)
         if not told.exists():
             audit_record(actor=Actor.system(), action="organization.owner_gone")
-            logger.warning("organization %s has lost its only owner", organization.id)
+            transaction.on_commit(partial(_tell_staff, organization))
+
+
+def _tell_staff(organization: Organization) -> None:
+    logger.warning("organization %s has lost its only owner", organization.id)
+    try:
+        mail_admins(
+            "An organization has lost its only owner",
+            f"Nobody owns {organization.name} ({organization.id}) any more: the owner asked to be forgotten.",
+        )
+    except (SMTPException, OSError) as error:
+        logger.warning("staff were not told by mail: %s", type(error).__name__)

@@ -237,7 +237,7 @@ def question_of(judgement: Judgement) -> tuple[Question, str]:
     conversation = judgement.conversation
     playbook = playbook_content(conversation.playbook_id)
     question = next(q for q in playbook.questions if q.key == judgement.question)
-    return question, conversation.subscriber.language
+    return question, playbook.language_for(conversation.subscriber.language)
 
 
 register_effect(StartEffect())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from arriwa.common.errors import ArriwaError
 from integrations.base.connect import connection_save
@@ -81,7 +83,9 @@ def onboarding_start(
     partner account.
     """
     if not partner_configured():
-        raise ConfigurationError("Arriwa has no partner account at Gupshup here. Ask its support.")
+        raise ConfigurationError(
+            _("Arriwa has no partner account at Gupshup on this installation. Write to support.")
+        )
     onboarding, made = NumberOnboarding.objects.get_or_create(
         id=identity,
         defaults={"workspace": workspace, "way": way, "region": region, "started_by": actor.id},
@@ -113,7 +117,7 @@ def onboarding_retry(*, workspace: Workspace, identity: UUID, actor: Actor) -> N
         return
     known = onboarding.steps.get(step, {})
     if known.get("state") == steps.FAILED:
-        facts = {"again": True} if step == steps.SUBSCRIPTIONS else {}
+        facts: dict[str, Any] = {"again": True} if step == steps.SUBSCRIPTIONS else {}
         # A refused name is looked at again; the rest begins anew.
         waits = step in (steps.SIGNUP, steps.HEALTH, steps.TEMPLATES)
         step_set(onboarding, step, steps.WAITING if waits else "", code="looking" if waits else "", **facts)
@@ -130,7 +134,7 @@ def link_regenerate(*, workspace: Workspace, identity: UUID, seen: str, actor: A
     """
     onboarding = _mine(workspace, identity)
     if not steps.state_of(onboarding.steps, steps.LINK):
-        raise NotYet("There is no link yet: it comes once the steps before it are over.")
+        raise NotYet(_("There is no link yet: it comes once the steps before it are over."))
     if steps.state_of(onboarding.steps, steps.SIGNUP) == steps.DONE or onboarding.link != seen:
         return
     if onboarding.steps[steps.LINK].get("renew"):
@@ -163,9 +167,9 @@ def test_message_request(*, workspace: Workspace, identity: UUID, phone: str, ac
     onboarding = _mine(workspace, identity)
     digits = re.sub(r"[\s()+.-]", "", phone)
     if not re.fullmatch(r"[0-9]{7,15}", digits):
-        raise Rejected("Give the phone number with its country code, such as +7 701 000 11 22.")
+        raise Rejected(_("Give the number with its country code, such as +7 701 000 11 22."))
     if onboarding.live_at is None:
-        raise NotYet("The number is not live yet; a message can be sent once it is.")
+        raise NotYet(_("The number is not live yet; a message can be sent once it is."))
     if steps.state_of(onboarding.steps, steps.TEST_MESSAGE) == steps.WAITING:
         return
     contact_write(onboarding, {**contact_read(onboarding), "test_phone": digits})
@@ -195,7 +199,7 @@ def number_bind(
     details = client.app_details()
     if not details.phone:
         raise ConfigurationError(
-            "This app has no WhatsApp number yet. Finish its signup at Gupshup, or connect a new number here."
+            _("This app has no WhatsApp number yet. Finish its signup at Gupshup, or connect a new one here.")
         )
     return _bound(workspace, known.id if known else identity, details, client.waba_info(), settings, actor)
 
@@ -240,7 +244,7 @@ def onboarding_drop(*, workspace: Workspace, identity: UUID, actor: Actor) -> No
     """Takes a number that is not live off the list. Raises NotYet for a live one: disconnect it instead."""
     onboarding = _mine(workspace, identity)
     if onboarding.live_at is not None:
-        raise NotYet("This number is live; disconnect it under Credentials instead.")
+        raise NotYet(_("This number is live; disconnect it under Credentials instead."))
     if onboarding.connection is not None:
         Connection.objects.filter(id=onboarding.connection.id).update(
             state=Connection.State.PAUSED, state_reason="Taken off the list before it was live."

@@ -110,11 +110,8 @@ class OnboardingEffect:
             look_later(onboarding.id, pause(step, known.get("code", ""), age))
 
     def _failed(self, onboarding: NumberOnboarding, work: Work, error: ArriwaError, task: Claimed) -> Verdict:
-        if (
-            isinstance(error, CredentialRefused)
-            and task.attempts <= MAX_REFUSALS
-            and _renew(onboarding, work)
-        ):
+        refused = isinstance(error, CredentialRefused)
+        if refused and task.attempts <= MAX_REFUSALS and _renew(onboarding, work):
             return Verdict(Outcome.RETRY, delay=1.0)
         if isinstance(error, Throttled) and task.attempts < MAX_ATTEMPTS:
             step_set(onboarding, work.step, steps.WAITING, code="throttled")

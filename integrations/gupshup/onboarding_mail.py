@@ -94,7 +94,7 @@ def mail_text(onboarding: NumberOnboarding, what: str) -> tuple[str, str]:
         ),
         "link_ends": (
             _("The link for your WhatsApp number ends tomorrow: %(workspace)s"),
-            _("The signup is not finished. Open the page and follow the link, or ask for a new one: %(page)s"),
+            _("The signup is not finished. Follow the link, or ask for a new one: %(page)s"),
         ),
     }
     subject, text = texts[what]

@@ -89,3 +89,7 @@ class Playbook:
     #: CRM field key (cf_niche …) -> {"name", "type", "entity"}
     crm_fields: dict[str, dict[str, Any]]
     attribution_window_days: int = 7
+
+    def language_for(self, language: str) -> str:
+        """The language to speak with somebody of `language`: it, else the default one."""
+        return language if language in self.languages else self.default_language

@@ -63,7 +63,7 @@ def conversation_advance(
     facts = t.Facts(
         now=now,
         playbook=playbook,
-        language=conversation.subscriber.language,
+        language=playbook.language_for(conversation.subscriber.language),
         opted_out=conversation.subscriber.opted_out_at is not None,
         human_holds=conversation.human_since is not None,
         published=playbook_speaks(conversation.playbook_id),

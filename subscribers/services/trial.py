@@ -66,11 +66,12 @@ def trial_say(
         raise TrialOver()
     if isinstance(signal, t.Said):
         signal = t.Said(signal.text[:LONGEST])
+    playbook = parse(trial.document)
     step = trial_take(
         signal,
         snapshot=snapshot_from_json(trial.snapshot),
-        playbook=parse(trial.document),
-        language=_language(trial),
+        playbook=playbook,
+        language=playbook.language_for(trial.workspace.language),
         now=clock.now(),
         known_customer=_plays_known(trial),
         judge=judge,
@@ -98,12 +99,6 @@ def trial_finished(workspace: Workspace, document: dict[str, Any] | None = None)
     """Whether someone has come to the offer, with this very document or with any."""
     finished = TrialChat.objects.filter(workspace=workspace, finished_at__isnull=False)
     return (finished if document is None else finished.filter(document=document)).exists()
-
-
-def _language(trial: TrialChat) -> str:
-    known = trial.document["languages"]
-    language = trial.workspace.language
-    return str(language if language in known else trial.document["default_language"])
 
 
 def _plays_known(trial: TrialChat) -> bool:

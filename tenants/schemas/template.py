@@ -11,14 +11,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import cast
 
 import psycopg
 from django.core.management import call_command
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from arriwa.common.errors import ArriwaError
-from arriwa.common.schema import enter_public
+from arriwa.common.schema import enter_public, leave_connection
 from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.session import direct_connection
 from tenants.models import SchemaTemplate
@@ -51,7 +50,7 @@ def template_current() -> SchemaTemplate:
     key = fingerprint()
     found = SchemaTemplate.objects.filter(fingerprint=key).first()
     if found is not None:
-        return cast(SchemaTemplate, found)
+        return found
     if connection.in_atomic_block:
         raise transaction.TransactionManagementError(
             "The template of organizations has to be made first: run manage.py migrate_organizations."
@@ -59,7 +58,7 @@ def template_current() -> SchemaTemplate:
     with _alone():
         # Another process may have made it while we waited.
         found = SchemaTemplate.objects.filter(fingerprint=key).first()
-        return cast(SchemaTemplate, found) if found is not None else _template_make(key)
+        return found if found is not None else _template_make(key)
 
 
 def schema_create(*, template: SchemaTemplate, schema_name: str) -> None:
@@ -112,7 +111,7 @@ def _template_make(key: str) -> SchemaTemplate:
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA {SCRATCH}")
     try:
-        call_command("migrate_schemas", schema_name=SCRATCH, interactive=False, verbosity=0)
+        _migrate_scratch()
         enter_public()
         with transaction.atomic():
             statements = schema_statements(SCRATCH)
@@ -127,3 +126,11 @@ def _template_make(key: str) -> SchemaTemplate:
         enter_public()
         schema_drop(SCRATCH)
     return made
+
+
+def _migrate_scratch() -> None:
+    try:
+        call_command("migrate_schemas", schema_name=SCRATCH, interactive=False, verbosity=0)
+    except BaseException:
+        leave_connection()
+        raise

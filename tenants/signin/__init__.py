@@ -1,1 +1,1 @@
-"""Signing in by Facebook, as far as it needs no call to Facebook: grants, permissions, being forgotten (T1)."""
+"""Signing in by Facebook, as far as no call to Facebook is needed: grants, permissions, deletion (T1)."""

@@ -22,6 +22,6 @@ class StaffPasswords(ModelBackend):
 class FacebookSessions(AuthenticationBackend):
     """Keeps sessions of people who came by Facebook; takes no password at all."""
 
-    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:  # type: ignore[override]
+    def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
         """Nobody: the consent flow signs in by itself."""
         return None

@@ -80,11 +80,13 @@ def user_forget(*, request: DeletionRequest) -> None:
 def organizations_owned_alone(user: User) -> QuerySet[Organization]:
     """Organizations that have this user as their only owner."""
     owners = Membership.objects.filter(role=Role.OWNER)
-    return Organization.objects.filter(
-        memberships__in=owners.filter(user=user),
-    ).exclude(memberships__in=owners.exclude(user=user))
+    mine = Organization.objects.filter(memberships__in=owners.filter(user=user))
+    alone: QuerySet[Organization] = mine.exclude(memberships__in=owners.exclude(user=user))
+    return alone
 
 
 def organizations_without_owner() -> QuerySet[Organization]:
     """Organizations whose owners have all gone: support appoints one."""
-    return Organization.objects.exclude(memberships__in=Membership.objects.filter(role=Role.OWNER))
+    owners = Membership.objects.filter(role=Role.OWNER)
+    found: QuerySet[Organization] = Organization.objects.exclude(memberships__in=owners)
+    return found

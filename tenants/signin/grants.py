@@ -42,9 +42,7 @@ def grant_store(*, user: User, granted: Granted) -> FacebookGrant:
     # An account that staff took off another user: its old token opens nothing here.
     FacebookGrant.objects.filter(facebook_user_id=granted.facebook_user_id).exclude(id=grant.id).delete()
     grant.facebook_user_id = granted.facebook_user_id
-    grant.token_sealed = sealing.seal_json(
-        {"token": granted.token}, organization=user.id, row=grant.seal_row
-    )
+    grant.token_sealed = sealing.seal_json({"token": granted.token}, organization=user.id, row=grant.seal_row)
     _write(grant, granted)
     grant.revoked_at, grant.revoked_reason, grant.warned_at = None, "", None
     grant.save()

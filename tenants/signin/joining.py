@@ -5,6 +5,7 @@ from __future__ import annotations
 from django_tenants.utils import schema_context
 
 from tenants.audit import Actor, audit_record
+from tenants.members import name_of
 from tenants.models import JoinRequest, Membership, Organization, User
 from tenants.workspaces.models import AuditEntry
 
@@ -16,7 +17,7 @@ def join_request_create(*, user: User, organization: Organization) -> JoinReques
     """
     request, made = JoinRequest.objects.get_or_create(organization=organization, user=user)
     if made:
-        name = user.get_full_name() or user.get_username()
+        name = name_of(user)
         with schema_context(organization.schema_name):
             audit_record(
                 actor=Actor(user.id, name, AuditEntry.Via.PAGE), action="join_request.made", subject=name

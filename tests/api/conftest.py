@@ -12,6 +12,7 @@ from django.test import Client
 
 from integrations.receipts.receiver import Receiver
 from tenants.services import api_token_create, hook_route_create
+from tests.support.members import club, club_organization  # noqa: F401
 from tests.support.receiver import nothing_else
 
 

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from arriwa.outbox.drain import drain
-from integrations.models import Agentflow, Connection
+from integrations.models import Agentflow, Asset, Connection
 from subscribers.models import CustomerImport, PlaybookVersion, Subscriber, TrialChat
 from subscribers.playbook.load import default_document
 from subscribers.playbook.presets import preset_document
@@ -37,7 +37,7 @@ class Browser:
         self.user = User.objects.create(username=str(uuid.uuid4()), first_name="Ана")
         Membership.objects.create(user=self.user, organization=organization, role=role)
         self.client = Client(headers={"accept-language": "en"})
-        self.client.force_login(self.user)
+        self.client.force_login(self.user, backend="tenants.signin.backends.FacebookSessions")
         session = self.client.session
         session["organization"], session["workspace"] = str(organization.id), str(workspace.id)
         session.save()
@@ -69,11 +69,13 @@ def fields_of(page: str) -> dict[str, str]:
 def ready(organization: Any, model: Workspace, source: Workspace) -> None:
     """Copies of the source's accounts, so that the workspace is open."""
     for row in Connection.objects.filter(workspace=source, platform__in=["gupshup", "meta", "stripe"]):
-        secrets = row.secrets()
+        secrets, assets = row.secrets(), list(row.assets.all())
         row.pk = uuid.uuid4()
         row.workspace = model
         row.set_secrets(secrets)
         row.save(force_insert=True)
+        for asset in assets:
+            Asset.objects.create(connection=row, kind=asset.kind, external_id=asset.external_id)
 
 
 @pytest.fixture
@@ -393,17 +395,14 @@ WRITES = [
 ]
 
 
-@pytest.mark.parametrize("url", READS)
-def test_a_manager_may_look_and_an_analyst_may_not(browser: Any, url: str) -> None:
+def test_a_manager_may_look_and_change_nothing_and_an_analyst_may_not_even_look(browser: Any) -> None:
     browser("owner").post(f"{HERE}/preset", preset="school", base="")
-    assert "owners and admins change it" in browser("manager").get(url)
-    assert browser("analyst").client.get(url).status_code == 403
-
-
-@pytest.mark.parametrize("url", WRITES)
-def test_a_manager_may_change_nothing(browser: Any, url: str) -> None:
-    browser("owner").post(f"{HERE}/preset", preset="school", base="")
-    assert browser("manager").client.post(url, {"base": ""}).status_code == 403
+    manager, analyst = browser("manager"), browser("analyst")
+    for url in READS:
+        assert "owners and admins change it" in manager.get(url), url
+        assert analyst.client.get(url).status_code == 403, url
+    for url in WRITES:
+        assert manager.client.post(url, {"base": ""}).status_code == 403, url
 
 
 def test_everything_is_locked_with_its_reason_before_the_workspace_is_open(
@@ -418,3 +417,51 @@ def test_everything_is_locked_with_its_reason_before_the_workspace_is_open(
         assert "/credentials" in answer.content.decode()
     for url in WRITES:
         assert owner.client.post(url).status_code == 423
+
+
+def test_an_agentflow_is_installed_edited_tried_bound_and_removed(
+    browser: Any, workspace: Workspace, inside: Any
+) -> None:
+    owner = browser()
+    owner.post(f"{HERE}/preset", preset="default", base="")
+    for _ in range(2):
+        answer = owner.post("/chatflows/install", template="classify")
+    page = answer.content.decode()
+    assert "is installed" in page
+    with inside():
+        flow = Agentflow.objects.get(workspace=workspace)
+        number = Connection.objects.get(workspace=workspace, platform="gupshup")
+    url = f"/chatflows/flows/{flow.id}"
+    answer = owner.post(url, **{"prompt-classify": "Be strict.", "model": "gpt-4.1"})
+    assert "Flowise has it" in answer.content.decode()
+    refused = owner.post(url, **{"prompt-classify": "Kept words", "model": "no model!"})
+    assert refused.status_code == 422
+    assert "Kept words" in refused.content.decode()
+    with inside():
+        flow.refresh_from_db()
+    assert (flow.prompts["classify"], flow.model) == ("Be strict.", "gpt-4.1")
+    owner.post("/chatflows/trial/begin", begin="1")
+    owner.post("/chatflows/trial/say", seen="1", text="привет")
+    seen = re.search(r'name="seen" value="(\d+)"', owner.get(url))[1]  # type: ignore[index]
+    said = {"seen": seen, "text": "у меня школа танцев", "flow": str(flow.id), "next": url}
+    answer = owner.post("/chatflows/trial/say", flowise="1", **said)
+    assert answer.redirect_chain[-1][0] == url
+    assert "by flowise" in answer.content.decode()
+    owner.post("/chatflows/bind", number=str(number.id), flow=str(flow.id))
+    owner.post(f"{url}/remove")
+    with inside():
+        assert not Agentflow.objects.filter(workspace=workspace).exists()
+        number.refresh_from_db()
+        assert number.number_route.agentflow_id is None
+    assert owner.client.get(url).status_code == 404
+
+
+def test_a_flow_of_replies_answers_a_text(browser: Any, workspace: Workspace, inside: Any) -> None:
+    owner = browser()
+    owner.post("/chatflows/install", template="reply")
+    with inside():
+        flow = Agentflow.objects.get(workspace=workspace)
+    answer = owner.post(f"/chatflows/flows/{flow.id}/ask", text="Сколько стоит курс?")
+    assert answer.content.decode().count("bubble out") == 1
+    assert owner.post("/chatflows/install", template="unknown").content.decode().count("notice bad") == 1
+    assert "Connect your own Flowise first" in owner.get("/chatflows/adopt")

@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 
-from integrations.models import Connection
+from integrations.models import Asset, Connection
 from subscribers.selectors import playbook_latest
 from tenants.context import in_organization
 from tenants.models import Membership, User
@@ -27,10 +27,12 @@ def workspace(demo: Any) -> Iterator[Any]:
     made = workspace_create(organization=demo.organization, name="Fresh", business_id=f"bm-{uuid.uuid4()}")
     with in_organization(demo.organization.schema_name):
         for row in Connection.objects.filter(workspace=demo.workspace).exclude(platform="kommo"):
-            secrets = row.secrets()
+            secrets, assets = row.secrets(), list(row.assets.all())
             row.pk, row.workspace = uuid.uuid4(), made
             row.set_secrets(secrets)
             row.save(force_insert=True)
+            for asset in assets:
+                Asset.objects.create(connection=row, kind=asset.kind, external_id=asset.external_id)
     yield made
     with in_organization(demo.organization.schema_name):
         Connection.objects.filter(workspace=made).delete()
@@ -57,7 +59,7 @@ def owner(demo: Any, workspace: Any) -> dict[str, str]:
     Membership.objects.create(user=user, organization=demo.organization, role="owner")
     session = SessionStore()
     session["_auth_user_id"] = str(user.pk)
-    session["_auth_user_backend"] = settings.AUTHENTICATION_BACKENDS[0]
+    session["_auth_user_backend"] = "tenants.signin.backends.FacebookSessions"
     session["_auth_user_hash"] = user.get_session_auth_hash()
     session["organization"], session["workspace"] = str(demo.organization.id), str(workspace.id)
     session.save()
@@ -115,16 +117,17 @@ def test_an_owner_edits_tries_and_publishes(
     page.context.close()
 
 
-@pytest.mark.parametrize("path", ["", "/playbook/questions", "/trial", "/publish", "/customers"])
-def test_on_a_phone_nothing_is_wider_than_the_screen(
-    browser: Any, site: str, owner: dict[str, str], path: str
-) -> None:
+def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, site: str, owner: dict[str, str]) -> None:
     page, errors = opened(browser, site, owner, viewport={"width": 390, "height": 844}, color_scheme="dark")
     page.goto(f"{site}/chatflows/playbook")
     page.get_by_role("button", name="Start with this").first.click()
-    page.goto(f"{site}/chatflows{path}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent").strip() == "To the content"
+    page.goto(f"{site}/chatflows")
+    page.get_by_role("button", name="Install").first.click()
+    page.get_by_text("is installed").wait_for()
+    for path in ("", "/playbook/questions", "/trial", "/publish", "/customers"):
+        page.goto(f"{site}/chatflows{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent").strip() == "To the content", path
     assert not errors
     page.context.close()

@@ -1,4 +1,4 @@
-"""Signing in by Facebook: which scopes are asked for, what is kept, how it ends when it does not work (T1)."""
+"""Signing in by Facebook: which scopes are asked for, what is kept, how it ends when it fails (T1)."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from integrations.models import DealMirror, Delivery
 from integrations.receipts.intake import drain_receipts
 from subscribers.customers import Columns
 from subscribers.models import DecisionLog, JourneyEvent, PlaybookVersion, Touchpoint
+from subscribers.playbook.edit import languages_set
 from subscribers.playbook.load import default_document
 from subscribers.services import customers
 from subscribers.services.playbook import playbook_publish
@@ -65,14 +66,22 @@ def test_before_publication_everything_is_recorded_and_nothing_said(
         playbook_publish(workspace=unpublished.workspace, document=_quick())
     phone.say("и сейчас?")
     settle()
-    assert len(phone.received()) == 1, "the first question, once the owner has published"
+    (question,) = phone.received()
+    assert "What field do you work in" in str(question), "the first question, once the owner has published"
+    phone.choose(0)
+    settle()
+    phone.say("about 1500")
+    settle()
+    assert "Where do your customers come from" in str(phone.last()), "judged in the playbook's language"
     with in_organization(schema):
         chat.refresh_from_db()
         assert (chat.playbook.number, chat.state) == (1, "asking")
 
 
 def _quick() -> dict[str, Any]:
-    return default_document() | {"silence_seconds": 0.05, "silence_limit_seconds": 0.2}
+    """Speaks English alone, whatever the workspace's language is."""
+    document = languages_set(default_document(), ["en"])
+    return document | {"silence_seconds": 0.05, "silence_limit_seconds": 0.2}
 
 
 @pytest.mark.parametrize("which", ["workspace", "number"])

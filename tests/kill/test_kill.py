@@ -1,11 +1,16 @@
-"""kill -9 at every point of an effect's life: each platform holds each effect once (issue 1)."""
+"""kill -9 at every point of an effect's life, and of an organization's birth: each comes about once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 
+from tenants.models import Birth, Organization
+from tests.kill import births
 from tests.kill.leads import ACCOUNT, ORDER, Lead, Leads, settle
 from tests.kill.points import (
     ANSWER_READ,
@@ -18,6 +23,7 @@ from tests.kill.points import (
 )
 from tests.kill.proof import problems
 from tests.kill.stack import Stack, until
+from tests.support.database import entered
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(400)]
 UNKNOWN_SECONDS = 60.0
@@ -121,6 +127,53 @@ def assert_unknown_and_goes_on(stack: Stack, person: Lead) -> None:
     assert problems(stack, person, unknown=1) == []
 
 
+# --- births -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def inside(stack: Stack, django_db_blocker: Any) -> Iterator[None]:
+    """This process's own queries go to the stack's database."""
+    with django_db_blocker.unblock(), entered(urlsplit(stack.url).path.lstrip("/")):
+        connection.set_schema_to_public()
+        yield
+
+
+@pytest.fixture
+def undisturbed(stack: Stack, inside: None) -> Any:
+    """What a birth leads to when nobody dies."""
+    birth = births.birth_new()
+    births.wake(stack)
+    return births.made(births.wait_done(birth))
+
+
+def kill_in(stop: str, birth: Birth, stack: Stack) -> None:
+    with births.stopped_in(stop, birth, stack):
+        stack.kill("worker")
+    stack.restart("worker")
+
+
+def assert_one_whole_organization(stack: Stack, birth: Birth, expected: Any, before: set[str]) -> None:
+    found = births.made(birth)
+    for part, value in expected["catalog"].items():
+        assert found["catalog"][part] == value, part
+    assert found == expected
+    assert (len(found["organizations"]), len(found["memberships"]), len(found["workspaces"])) == (1, 1, 2)
+    assert births.schemas(stack) - before == {birth.organization.schema_name}
+
+
+def test_a_birth_whose_worker_is_killed_at_every_step_leads_to_one_organization(
+    stack: Stack, undisturbed: Any
+) -> None:
+    before, birth = births.schemas(stack), births.birth_new()
+    for stop in births.STOPS:
+        kill_in(stop, birth, stack)
+        assert not Organization.objects.filter(page_id=birth.page_id).exists()
+    births.wake(stack)
+    done = births.wait_done(birth)
+    assert done.attempts == len(births.STOPS), "each worker but the first had begun"
+    assert_one_whole_organization(stack, done, undisturbed, before)
+
+
 # --- the whole matrix -------------------------------------------------------------------------------
 
 
@@ -155,3 +208,14 @@ def test_without_statuses_an_answer_that_was_not_recorded_is_a_send_in_doubt(
         ANSWER_READ, victims=("relay",), stand=("relay",), steps=("start",), stack=stack, leads=leads
     )
     assert_unknown_and_goes_on(stack, person)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("stop", births.STOPS)
+def test_a_birth_whose_worker_is_killed_once_leads_to_one_organization(
+    stack: Stack, undisturbed: Any, stop: str
+) -> None:
+    before, birth = births.schemas(stack), births.birth_new()
+    kill_in(stop, birth, stack)
+    births.wake(stack)
+    assert_one_whole_organization(stack, births.wait_done(birth), undisturbed, before)

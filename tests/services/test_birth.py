@@ -316,9 +316,8 @@ def test_a_birth_begun_by_older_code_is_begun_anew(page: str) -> None:
     Birth.objects.filter(id=birth.id).update(state=Birth.State.RUNNING, step="membership")
     with connection.cursor() as cursor:
         schema = schema_name_of(birth)
-        cursor.execute(
-            f'CREATE SCHEMA "{schema}"; CREATE TABLE "{schema}".django_migrations (app text, name text)'
-        )
+        cursor.execute(f'CREATE SCHEMA "{schema}"')
+        cursor.execute(f'CREATE TABLE "{schema}".django_migrations (app text, name text)')
     done = birth_advance(birth=birth)
     assert done.state == Birth.State.DONE and schema_state(schema).current
 

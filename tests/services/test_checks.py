@@ -12,6 +12,7 @@ from django.utils import translation
 
 from integrations.base.checks import CheckResult, connection_check
 from integrations.base.connect import connection_pause, connection_reconnect, connection_resume
+from integrations.base.tasks import check_organization
 from integrations.models import Connection
 from tenants.audit import Actor
 from tenants.context import in_organization
@@ -146,3 +147,13 @@ def test_the_command_tells_all_and_fails_for_a_broken_one(
     assert len(lines) == len(PLATFORMS) and all(": ok – " in line for line in lines)
     with sandbox.faults({"platform": "stripe", "status": 500}), pytest.raises(SystemExit):
         call_command("check_connections", "--organization", number, stdout=StringIO())
+
+
+def test_beat_tests_an_organization_and_no_other(inside: Any, organizations: Any) -> None:
+    schema, other = inside.organization.schema_name, organizations.other.organization.schema_name
+    Connection.objects.update(checked_at=None)
+    check_organization(schema)
+    assert not Connection.objects.filter(checked_at=None).exists()
+    assert not AuditEntry.objects.filter(action="connection.checked", actor=None).exists()
+    with in_organization(other):
+        assert not Connection.objects.exclude(checked_at=None).exists()

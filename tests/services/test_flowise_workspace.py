@@ -15,7 +15,9 @@ from django_tenants.utils import schema_context
 from arriwa.common.errors import ArriwaError
 from arriwa.common.http import ForbiddenAddress
 from integrations.base.checks import connection_check
+from integrations.base.deliveries import connections_forget
 from integrations.base.errors import ConfigurationError, CredentialRefused, OutcomeUnknown, Unsupported
+from integrations.base.withdrawal import connection_withdraw
 from integrations.flowise.connect import flowise_workspace_ensure
 from integrations.flowise.graphs import PromptInvalid, template_of
 from integrations.flowise.payloads import options_json, start_state
@@ -279,6 +281,34 @@ def test_removing_a_flow_removes_it_there_and_nothing_of_others(inside: Any, san
     assert Connection.objects.get(id=connection.id).config.get("flow_id") is None
 
 
+def test_a_connection_that_goes_takes_back_what_it_made_and_nothing_else(
+    inside: Any, sandbox: Sandbox, settings: Any
+) -> None:
+    settings.LLM_KEY = "sk-operator-1"
+    connection = shared(inside)
+    flow = installed(connection)
+    before = sandbox.state("flowise")
+    foreign = {"name": "arriwa-other", "type": "AGENTFLOW", "flowData": "{}", "category": "arriwa-other"}
+    kept = operate(sandbox, "POST", "chatflows", foreign).json()["id"]
+    for _ in range(2):
+        assert connection_withdraw(connection)
+    assert not [row for what in ("keys", "flows", "credentials") for row in of(sandbox, what, inside)]
+    assert len(before["keys"]) - len(sandbox.state("flowise")["keys"]) == 1
+    assert [row["id"] for row in sandbox.state("flowise")["flows"]] == [kept]
+    operate(sandbox, "DELETE", f"chatflows/{kept}")
+    again = shared(inside)
+    made = installed(again)
+    assert made.id == flow.id and judged(again, made, "школа").value == "school", (
+        "connected anew, it runs again"
+    )
+
+
+def test_a_server_that_is_away_keeps_nobody_from_removing(inside: Any, sandbox: Sandbox) -> None:
+    connection = shared(inside)
+    with sandbox.faults({"platform": "flowise", "status": 503}):
+        assert connection_withdraw(connection) is False
+
+
 # --- a server of one's own ----------------------------------------------------------------------
 
 
@@ -404,6 +434,7 @@ def test_a_chat_is_judged_by_the_flow_of_its_number(
     try:
         for row, flow in ((rest, default), (mine, of_number)):
             NumberRoute.objects.filter(id=row.id).update(agentflow=flow)
+            connections_forget()
             db.set_schema_to_public()
             phone = Phone(sandbox)
             phone.tap_ad()
@@ -424,3 +455,4 @@ def test_a_chat_is_judged_by_the_flow_of_its_number(
         with in_organization(inside.organization.schema_name):
             for number_id, flow_id in before.items():
                 NumberRoute.objects.filter(id=number_id).update(agentflow_id=flow_id)
+        connections_forget()

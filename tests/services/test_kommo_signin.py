@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 import requests
 from django.db import connection as db
 
-from arriwa.common import sealing
+from arriwa.common import http, sealing
 from arriwa.outbox.enqueue import real_now
 from integrations.base.errors import ConfigurationError, CredentialRefused, Rejected, RemoteFault
 from integrations.kommo.connect import (
@@ -23,7 +26,7 @@ from integrations.kommo.connect import (
     kommo_oauth_start,
 )
 from integrations.kommo.tasks import kommo_renew_due
-from integrations.kommo.tokens import client_of, keeper_of
+from integrations.kommo.tokens import MARK, client_of, keeper_of
 from integrations.models import Connection
 from subscribers.models import Conversation
 from tenants.audit import Actor
@@ -220,6 +223,34 @@ def test_a_lost_answer_is_tried_once_more_and_then_told(inside: Any, sandbox: Sa
         keeper.renew(old)
 
 
+def test_a_worker_killed_between_the_answer_and_the_row_costs_a_sign_in_and_no_more(
+    inside: Any, sandbox: Sandbox
+) -> None:
+    """Kommo has given the new pair out, the process that was to store it is dead."""
+    made = signed_in(inside)
+    keeper = keeper_of(made)
+    assert keeper is not None
+    old, before = str(made.secrets()["token"]), refreshes(sandbox)
+    path = "/oauth2/access_token"
+    with sandbox.faults({"platform": "kommo", "path": path, "answer_delay": 30, "times": 1}):
+        worker = os.fork()
+        if worker == 0:
+            # Sockets of its own: those of this process must not carry its answer.
+            http._shared.clear()
+            keeper.renew(old)
+            os._exit(0)
+        while refreshes(sandbox) == before:
+            time.sleep(0.02)
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
+    # The dead worker's lock is free at once, and its mark tells what happened.
+    with pytest.raises(CredentialRefused, match="cut short"):
+        keeper.renew(old)
+    again = signed_in(inside)
+    assert again.id == made.id and client_of(again).account().id == 2900333
+    assert MARK not in Connection.objects.get(id=made.id).config
+
+
 def test_an_owner_who_connects_anew_during_a_renewal_keeps_his_tokens(inside: Any, sandbox: Sandbox) -> None:
     made = signed_in(inside)
     keeper = keeper_of(made)
@@ -232,7 +263,7 @@ def test_an_owner_who_connects_anew_during_a_renewal_keeps_his_tokens(inside: An
         thread = threading.Thread(target=lambda: found.append(keeper.renew(old)))
         thread.start()
         while refreshes(sandbox) == 0 or not sandbox.received("kommo")[-1]["path"].endswith("access_token"):
-            pass
+            time.sleep(0.02)
         row = Connection.objects.get(id=made.id)
         row.set_secrets({"token": "owner-token", "refresh_token": "owner-refresh"})
         row.save(update_fields=["secrets_sealed"])

@@ -30,7 +30,8 @@ WHERE c.relnamespace = %s ORDER BY 1, 2
 """
 _RELATIONS = """
 SELECT c.relname, c.relkind, c.relpersistence, c.relreplident, c.relrowsecurity, c.reloptions,
-    c.reltablespace, pg_get_userbyid(c.relowner), obj_description(c.oid, 'pg_class'), c.relhastriggers, c.relchecks, c.relacl
+    c.reltablespace, pg_get_userbyid(c.relowner), obj_description(c.oid, 'pg_class'), c.relhastriggers,
+    c.relchecks, c.relacl
 FROM pg_class c WHERE c.relnamespace = %s ORDER BY 1
 """
 _SEQUENCES = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import requests
@@ -12,8 +12,11 @@ import requests
 from integrations.gupshup import onboarding
 from integrations.gupshup.onboarding import Contact
 from integrations.models import NumberOnboarding
+from subscribers.playbook.load import default_document
+from subscribers.services.playbook import playbook_publish
 from tenants.audit import Actor
 from tenants.context import in_organization
+from tenants.services import workspace_create
 from tests.support.sandbox import Sandbox
 
 _numbers = itertools.count(1)
@@ -22,6 +25,17 @@ _numbers = itertools.count(1)
 def fresh_number() -> str:
     """A business number that nothing uses."""
     return f"3712{uuid.uuid4().int % 10**5:05}{next(_numbers):02}"
+
+
+def own_workspace(made: Any) -> Any:
+    """A new workspace of the organization that speaks already, so that no other test meets its numbers."""
+    workspace = workspace_create(
+        organization=made.organization, name="Nord", business_id=f"b{uuid.uuid4().hex[:12]}", language="ru"
+    )
+    with in_organization(made.organization.schema_name):
+        document = default_document() | {"silence_seconds": 0.05, "silence_limit_seconds": 0.2}
+        playbook_publish(workspace=workspace, document=document)
+    return replace(made, workspace=workspace, connections={})
 
 
 @dataclass

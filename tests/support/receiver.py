@@ -27,6 +27,21 @@ def nothing_else(environ: dict[str, Any], start_response: Any) -> Iterable[bytes
     return [b""]
 
 
+class Behind:
+    """What stands behind the receiver: nothing, or Django for tests that want the whole origin."""
+
+    def __init__(self) -> None:
+        self.application: Any = nothing_else
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        found: Iterable[bytes] = self.application(environ, start_response)
+        return found
+
+
+#: Of this process's receiver, at tests.environment.HOOK_URL.
+behind = Behind()
+
+
 def serve(application: Any, port: int) -> _Server:
     """Serves `application` on loopback in threads until `shutdown`."""
     server = _Server(("127.0.0.1", port), _Quiet)

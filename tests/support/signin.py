@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from django.test import Client
 
-from tenants.models import FacebookGrant, User
+from tenants.birth import births_advance
+from tenants.models import FacebookGrant, Organization, User
 from tests.support.facebook import FacebookPerson, make_person
 from tests.support.sandbox import Sandbox
 
@@ -71,3 +72,14 @@ def query_of(url: str) -> dict[str, str]:
 def asked_of(sandbox: Sandbox, person: FacebookPerson) -> list[dict[str, Any]]:
     """What the fake Facebook recorded of the person's dialogs, oldest first."""
     return [one for one in sandbox.state("meta")["consents"] if one["person"] == person.key]
+
+
+def make_organization(browser: Browser, person: FacebookPerson, *, businesses: int = 1) -> Organization:
+    """Chooses the person's first Page and so many Business Managers, and lets a worker make them."""
+    chosen = [one["id"] for one in person.businesses[:businesses]]
+    answer = browser.client.post("/start", {"page": person.pages[0], "businesses": chosen})
+    assert answer.status_code == 302, answer.content.decode()
+    births_advance()
+    assert browser.client.get(answer["Location"])["Location"] == "/wa-onboarding"
+    made: Organization = Organization.objects.get(page_id=person.pages[0])
+    return made

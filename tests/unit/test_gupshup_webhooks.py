@@ -359,8 +359,10 @@ def test_the_same_hook_has_the_same_keys() -> None:
     assert [e.key for e in parse(raw)] == [e.key for e in parse(raw)]
 
 
-def test_v2_account_events_are_ignored_and_v2_messages_are_not() -> None:
+def test_v2_events_of_the_app_are_notices_and_v2_messages_are_refused() -> None:
     (event,) = parse(b'{"app":"a","version":2,"type":"template-event","payload":{"id":"1"}}')
+    assert isinstance(event, ChannelNotice) and event.kind == "template"
+    (event,) = parse(b'{"app":"a","version":2,"type":"billing-event","payload":{"id":"1"}}')
     assert isinstance(event, HookIgnored)
     with pytest.raises(UnparsableHook, match="version 3"):
         parse(b'{"app":"a","version":2,"type":"message","payload":{"id":"1"}}')

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-PARTS = ("ingest", "reply", "relay", "claim")
+PARTS = ("ingest", "reply", "relay", "claim", "organizations", "birth")
 
 
 class Command(BaseCommand):
@@ -27,13 +27,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Measures. Raises CommandError when the server may lose data or the database is not empty."""
-        from arriwa.bench import claim, common, ingest, relay, reply
+        from arriwa.bench import birth, claim, common, ingest, organizations, relay, reply
 
         if common.PORTS not in os.environ:
             # Settings are read once: start again with addresses that all processes share.
             os.execve(sys.executable, [sys.executable, *sys.argv], common.environment())
         self._check_database(common)
-        call_command("migrate_schemas", interactive=False, verbosity=0)
+        call_command("migrate_organizations", verbosity=0)
         short, parts = options["short"], options["parts"] or PARTS
         seconds = options["seconds"]
         people, messages = options["conversations"], options["messages"]
@@ -51,6 +51,11 @@ class Command(BaseCommand):
                     seconds=seconds or (5 if short else 20),
                     conversations=people // 5 if short else people,
                 )
+            # Last, for it begins with removing all organizations; births come on top of the many.
+            if "organizations" in parts:
+                organizations.measure(stage, requests=200 if short else 1000)
+            if "birth" in parts:
+                birth.measure(stage, births=5 if short else 20, migrations=1 if short else 5)
 
     def _check_database(self, common: Any) -> None:
         names = ("fsync", "synchronous_commit", "full_page_writes")

@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prints `{"api_token", "organization"}` as the last line."""
-        call_command("migrate_schemas", interactive=False, verbosity=0)
+        call_command("migrate_organizations", verbosity=0)
         schedule_install()
         call_command("collectstatic", interactive=False, verbosity=0)
         accounts = json.loads(Path(options["accounts"]).read_text())

@@ -7,10 +7,15 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from arriwa.common.errors import ArriwaError
 from arriwa.pages.chatflows.words import problem_rows
 from integrations.models import Connection, MessageTemplate
+from subscribers.models import PlaybookVersion
 from subscribers.playbook.load import document_problems
+from subscribers.selectors import playbook_draft
+from subscribers.services.playbook import draft_publish
 from subscribers.services.trial import trial_finished
+from tenants.audit import Actor
 from tenants.models import Membership, Organization, Role
 from tenants.workspaces.models import Workspace
 
@@ -77,7 +82,11 @@ def _trial(workspace: Workspace, document: dict[str, Any]) -> Item:
 
 def _payments(workspace: Workspace) -> Item:
     title, url = _("Payment"), "/credentials"
-    stripe = Connection.objects.filter(workspace=workspace, platform="stripe").order_by("created_at").first()
+    stripe = (
+        Connection.objects.filter(workspace=workspace, platform="stripe", removed_at=None)
+        .order_by("created_at")
+        .first()
+    )
     if stripe is None:
         text = _("No Stripe account is connected: leads can choose a product and get no payment link.")
         return Item("payment", WARN, title, text, url)
@@ -114,3 +123,23 @@ def _manager(organization: Organization) -> Item:
         text = _("Nobody has the role of a manager: chats that need a human are left to owners and admins.")
         return Item("manager", WARN, title, text, url)
     return Item("manager", WARN, title, _("Nobody can take a chat over: invite a manager."), url)
+
+
+class NotReady(ArriwaError):
+    """The checklist has points that must be done first."""
+
+
+def publish_checked(
+    *, organization: Organization, workspace: Workspace, base: str, actor: Actor, note: str = ""
+) -> PlaybookVersion:
+    """Publishes the draft when nothing of the checklist holds it back; for page and API alike.
+
+    Raises NotReady naming the points, and the errors of `draft_publish`.
+    """
+    draft = playbook_draft(workspace)
+    if draft is not None:
+        missing = [item for item in checklist(organization, workspace, draft.document) if item.state == BLOCK]
+        if missing:
+            named = " ".join(f"{item.title}: {item.text}" for item in missing)
+            raise NotReady(f"{NotReady.__doc__} {named}", points=[item.key for item in missing])
+    return draft_publish(workspace=workspace, base=base, actor=actor, note=note)

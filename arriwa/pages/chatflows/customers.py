@@ -154,7 +154,7 @@ def _title(table: Table, number: int) -> str:
 
 def _country(workspace: Workspace) -> str:
     """The country of the workspace's own number."""
-    for connection in Connection.objects.filter(workspace=workspace, platform="gupshup"):
+    for connection in Connection.objects.filter(workspace=workspace, platform="gupshup", removed_at=None):
         try:
             number = phonenumbers.parse(f"+{connection.config.get('number', '')}")
         except phonenumbers.NumberParseException:

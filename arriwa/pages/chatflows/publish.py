@@ -13,14 +13,14 @@ from django.views.decorators.http import require_POST
 from arriwa.common.errors import ArriwaError
 from arriwa.pages.access import PageRequest
 from arriwa.pages.chatflows.access import changing, reading, shown, workspace_of
-from arriwa.pages.chatflows.checklist import blocks, checklist
+from arriwa.pages.chatflows.checklist import NotReady, blocks, checklist, publish_checked
 from arriwa.pages.chatflows.editor import opened
 from arriwa.pages.chatflows.words import change_rows
 from integrations.models import Connection
 from subscribers.playbook.diff import playbook_diff
 from subscribers.playbook.load import PlaybookInvalid
 from subscribers.selectors import playbook_versions
-from subscribers.services.playbook import DraftStale, draft_publish, playbook_rollback
+from subscribers.services.playbook import DraftStale, playbook_rollback
 from subscribers.services.switches import number_switch, workspace_switch
 from tenants.models import User
 from tenants.workspaces.models import Workspace
@@ -55,23 +55,17 @@ def show(request: PageRequest) -> HttpResponse:
 @changing
 def publish(request: PageRequest) -> HttpResponse:
     """Publishes the draft that the page showed, when nothing holds it back."""
-    workspace = workspace_of(request)
-    found = opened(workspace)
-    if found is None:
-        return HttpResponseRedirect("/chatflows/playbook")
-    if found.draft is not None and blocks(checklist(request.organization, workspace, found.document)):
-        messages.error(request, _("Not published: the checklist says what is missing."))
-        return HttpResponseRedirect(HERE)
     try:
-        version = draft_publish(
-            workspace=workspace,
+        version = publish_checked(
+            organization=request.organization,
+            workspace=workspace_of(request),
             base=request.POST.get("base", ""),
             actor=request.actor,
             note=request.POST.get("note", "").strip(),
         )
     except DraftStale:
         messages.error(request, _("The draft has changed since you looked. Look at the changes once more."))
-    except PlaybookInvalid:
+    except (NotReady, PlaybookInvalid):
         messages.error(request, _("Not published: the checklist says what is missing."))
     except ArriwaError as error:
         messages.error(request, _(error.message))
@@ -120,7 +114,9 @@ def switch(request: PageRequest) -> HttpResponse:
 
 
 def _numbers(workspace: Workspace) -> list[dict[str, Any]]:
-    rows = Connection.objects.filter(workspace=workspace, platform="gupshup").order_by("created_at")
+    rows = Connection.objects.filter(workspace=workspace, platform="gupshup", removed_at=None).order_by(
+        "created_at"
+    )
     return [
         {
             "id": row.id,
@@ -136,7 +132,9 @@ def _number(workspace: Workspace, text: str) -> Connection | None:
         wanted = UUID(text)
     except ValueError:
         return None
-    return Connection.objects.filter(workspace=workspace, platform="gupshup", id=wanted).first()
+    return Connection.objects.filter(
+        workspace=workspace, platform="gupshup", removed_at=None, id=wanted
+    ).first()
 
 
 def _versions(workspace: Workspace) -> list[dict[str, Any]]:

@@ -39,11 +39,11 @@ PROBLEMS: Final = (
 )
 #: Names of places, as `subscribers.playbook.diff` gives them.
 PLACES: Final = (
-    gettext_noop("Russian"),
-    gettext_noop("English"),
-    gettext_noop("Kazakh"),
-    gettext_noop("Ukrainian"),
-    gettext_noop("Spanish"),
+    gettext_noop("in Russian"),
+    gettext_noop("in English"),
+    gettext_noop("in Kazakh"),
+    gettext_noop("in Ukrainian"),
+    gettext_noop("in Spanish"),
     gettext_noop("text"),
     gettext_noop("title"),
     gettext_noop("re-prompt"),
@@ -104,6 +104,15 @@ ERRORS: Final = (
     gettext_noop("The file has no rows. Choose the one with your customers."),
     gettext_noop("The file has over 100,000 lines. Split it and upload the parts one by one."),
     gettext_noop("The file has a header and no rows. Choose the one with your customers."),
+)
+#: Arriwa's agentflows, as `integrations/flowise/templates` call them.
+FLOWS: Final = (
+    gettext_noop("Arriwa: answers"),
+    gettext_noop("Judges what a lead answers: valid, noise or ambiguous, with the value that was meant."),
+    gettext_noop("How answers are judged"),
+    gettext_noop("Arriwa: replies"),
+    gettext_noop("Answers a lead in a sentence or two, remembering the last ten messages."),
+    gettext_noop("How replies are written"),
 )
 
 

@@ -13,7 +13,7 @@ from arriwa.common.errors import ArriwaError
 from arriwa.pages.access import PageRequest
 from arriwa.pages.chatflows.access import changing, reading, shown, workspace_of
 from arriwa.pages.chatflows.editor import opened
-from arriwa.pages.chatflows.judge import flowise_judge, flowise_ready
+from arriwa.pages.chatflows.judge import flow_named, flowise_judge, flowise_ready
 from arriwa.pages.chatflows.words import problem_rows
 from subscribers.conversation.types import Chose, Said
 from subscribers.models import TrialChat
@@ -66,7 +66,8 @@ def say(request: PageRequest) -> HttpResponse:
         if "pay" in request.POST:
             trials.trial_pay(trial=trial, seen=seen_count)
         elif (signal := _signal(request, trial)) is not None:
-            judge = flowise_judge(workspace, trial) if "flowise" in request.POST else judge_locally
+            flow = flow_named(workspace, request.POST.get("flow", ""))
+            judge = flowise_judge(workspace, trial, flow) if "flowise" in request.POST else judge_locally
             trials.trial_say(trial=trial, seen=seen_count, signal=signal, judge=judge)
     except ArriwaError as error:
         messages.error(request, _(error.message))

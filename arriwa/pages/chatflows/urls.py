@@ -8,7 +8,12 @@ from arriwa.pages.chatflows import customers, editor, flows, publish, transfer, 
 
 urlpatterns = [
     path("chatflows", flows.show, name="chatflows"),
+    path("chatflows/install", flows.install, name="chatflows-install"),
+    path("chatflows/adopt", flows.adopt, name="chatflows-adopt"),
     path("chatflows/bind", flows.bind, name="chatflows-bind"),
+    path("chatflows/flows/<uuid:flow>", flows.flow, name="chatflows-flow"),
+    path("chatflows/flows/<uuid:flow>/ask", flows.ask, name="chatflows-ask"),
+    path("chatflows/flows/<uuid:flow>/remove", flows.remove, name="chatflows-remove"),
     path("chatflows/playbook", editor.start, name="playbook"),
     path("chatflows/playbook/preset", editor.choose, name="playbook-preset"),
     path("chatflows/playbook/discard", editor.discard, name="playbook-discard"),

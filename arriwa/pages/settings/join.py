@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -30,13 +31,13 @@ def join(request: HttpRequest, secret: str) -> HttpResponse:
             return _accepted(request, secret, user)
         present = membership_by_invitation(secret, user) if user else None
         if present is not None:
-            context = {"state": "member", "invited_to": present.organization}
-            return render(request, "pages/settings/join.html", context)
+            told = {"state": "member", "invited_to": present.organization}
+            return render(request, "pages/settings/join.html", told)
         invitation = invitation_find(secret)
     except TenancyError as error:
-        context = {"state": "refused", "reason": error.message}
-        return render(request, "pages/settings/join.html", context, status=410)
-    context = {
+        refused = {"state": "refused", "reason": error.message}
+        return render(request, "pages/settings/join.html", refused, status=410)
+    context: dict[str, Any] = {
         "state": "open",
         "invited_to": invitation.organization,
         "role": role_name(invitation.role),

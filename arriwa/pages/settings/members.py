@@ -12,13 +12,14 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from arriwa.pages.access import PageRequest, page
+from arriwa.pages.access import WORKSPACE_KEY, PageRequest, page
 from arriwa.pages.settings.forms import ROLE_HINTS, InvitationForm, RoleForm, role_choices
 from arriwa.pages.settings.links import invitation_url
 from arriwa.pages.settings.secrets import secret_keep, secret_take
 from arriwa.pages.settings.sentences import role_name
 from arriwa.pages.settings.told import told
 from tenants.abilities import MANAGE, abilities_of
+from tenants.errors import TenancyError
 from tenants.members import (
     INVITATION_DAYS,
     invitation_create,
@@ -32,6 +33,7 @@ from tenants.members import (
     membership_set_role,
     tokens_left_by,
 )
+from tenants.middleware import SESSION_KEY
 from tenants.models import ApiToken, Role
 
 HERE = "/settings/members"
@@ -143,13 +145,15 @@ def leave(request: PageRequest) -> HttpResponse:
     """Every member may go by themselves; asked once more first."""
     if request.method == "GET":
         return render(request, "pages/settings/leave.html")
-    with told(request):
+    try:
         membership_leave(organization=request.organization, user=request.user, actor=request.actor)
-        request.session.pop("organization", None)
-        request.session.pop("workspace", None)
-        messages.success(request, _("You have left %(name)s.") % {"name": request.organization.name})
-        return HttpResponseRedirect("/")
-    return HttpResponseRedirect("/settings/leave")
+    except TenancyError as error:
+        messages.error(request, error.message)
+        return HttpResponseRedirect("/settings/leave")
+    request.session.pop(SESSION_KEY, None)
+    request.session.pop(WORKSPACE_KEY, None)
+    messages.success(request, _("You have left %(name)s.") % {"name": request.organization.name})
+    return HttpResponseRedirect("/")
 
 
 def show(request: PageRequest, form: InvitationForm, status: int = 200) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""From the first visit to an organization: sign-in, choosing Page and Business Managers, switching (T1, T3.1)."""
+"""From the first visit to an organization: sign-in, choosing, switching (T1, T3.1)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from allauth.core import ratelimit
@@ -20,7 +20,7 @@ from arriwa.pages.start.doors import SignedInRequest, signed_in
 from arriwa.signin.choices import BusinessChoice, Choices, choices_read
 from arriwa.signin.consent import consent_result
 from integrations.base.errors import IntegrationError
-from tenants.birth import PageTaken, birth_request
+from tenants.birth import birth_request
 from tenants.models import Birth, Organization
 from tenants.signin.grants import NoGrant
 from tenants.signin.joining import join_request_create
@@ -41,9 +41,7 @@ class ChooseForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={
             "required": gettext_lazy("Choose a Page."),
-            "invalid_choice": gettext_lazy(
-                "Facebook does not list this Page for you any more: choose again."
-            ),
+            "invalid_choice": gettext_lazy("Facebook no longer lists this Page for you: choose again."),
         },
     )
     businesses = forms.MultipleChoiceField(
@@ -54,18 +52,21 @@ class ChooseForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={
             "required": gettext_lazy("Choose at least one Business Manager."),
-            "invalid_choice": gettext_lazy(
-                "Facebook does not list one of them for you any more: choose again."
-            ),
+            "invalid_choice": gettext_lazy("Facebook no longer lists one of them for you: choose again."),
         },
     )
 
-    def __init__(self, choices: Choices, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, choices: Choices, data: Mapping[str, Any] | None = None) -> None:
         free, businesses = choices.free, choices.businesses
-        first = {"page": free[0].id if len(free) == 1 else None}
-        first["businesses"] = [one.id for one in businesses] if len(businesses) == 1 else []  # type: ignore[assignment]
-        super().__init__(*args, initial=first, **kwargs)
-        self.fields["page"].choices = [(page.id, page.name) for page in free]  # type: ignore[attr-defined]
+        super().__init__(data)
+        # Where there is nothing to choose, it is chosen.
+        if len(free) == 1:
+            self.initial["page"] = free[0].id
+        if len(businesses) == 1:
+            self.initial["businesses"] = [businesses[0].id]
+        # A form that is sent twice finds its Page the sender's own.
+        taken = [page for page in choices.others if page.state == "mine" and self.is_bound]
+        self.fields["page"].choices = [(page.id, page.name) for page in (*free, *taken)]  # type: ignore[attr-defined]
         self.fields["businesses"].choices = business_options(businesses)  # type: ignore[attr-defined]
 
 
@@ -90,6 +91,8 @@ def start(request: SignedInRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         return _begin(request, choices, form)
     ready = choices.free and choices.businesses
+    if form.errors and not ready:
+        messages.warning(request, _("What you chose is not to be had any more. Choose again."))
     context |= {"choices": choices, "form": form if ready else None}
     return _shown(request, context, status=400 if form.errors else 200)
 
@@ -109,10 +112,8 @@ def _begin(request: SignedInRequest, choices: Choices, form: ChooseForm) -> Http
             page_name=page.name,
             businesses=[{"id": one.id, "name": one.name} for one in choices.businesses if one.id in wanted],
         )
-    except PageTaken:
-        messages.warning(request, _("Somebody else has just brought this Page here. You can ask to join."))
-        return HttpResponseRedirect("/start")
     except ArriwaError as error:
+        # Taken meanwhile, being set up by somebody else: the list that follows says what can be done.
         messages.error(request, error.message)
         return HttpResponseRedirect("/start")
     return HttpResponseRedirect(f"/start/{birth.id}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -34,9 +34,7 @@ class AddForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={
             "required": gettext_lazy("Choose at least one Business Manager."),
-            "invalid_choice": gettext_lazy(
-                "Facebook does not list one of them for you any more: choose again."
-            ),
+            "invalid_choice": gettext_lazy("Facebook no longer lists one of them for you: choose again."),
         },
     )
 
@@ -86,14 +84,11 @@ def _nothing_new(request: PageRequest, known: set[str]) -> bool:
 
 
 def _add(request: PageRequest, chosen: Sequence[BusinessChoice]) -> Birth:
-    return cast(
-        Birth,
-        birth_request(
-            user=request.user,
-            page_id=request.organization.page_id or "",
-            page_name=request.organization.name,
-            businesses=[{"id": one.id, "name": one.name} for one in chosen],
-        ),
+    return birth_request(
+        user=request.user,
+        page_id=request.organization.page_id or "",
+        page_name=request.organization.name,
+        businesses=[{"id": one.id, "name": one.name} for one in chosen],
     )
 
 

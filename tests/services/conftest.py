@@ -1,0 +1,5 @@
+"""Fixtures of services."""
+
+from __future__ import annotations
+
+from tests.support.members import club, club_organization  # noqa: F401
