@@ -34,7 +34,7 @@ class OrganizationAdmin(ReadOnly):
 
 @admin.register(User, site=site)
 class UserAdmin(ReadOnly):
-    """Everybody who ever signed in. A superuser says who is staff; passwords are made by `createsuperuser`."""
+    """Everybody who ever signed in. A superuser says who is staff."""
 
     list_display = ("username", "first_name", "last_name", "email", "is_staff", "is_active", "last_login")
     list_filter = ("is_staff", "is_active")

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
+from arriwa.admin.menu import grouped
 from arriwa.common.schema import enter_public, enter_tenant
 from tenants.models import Organization
 from tenants.staff import TooManyAttempts, attempt_check, staff_entered
@@ -36,9 +37,9 @@ class StaffLoginForm(AuthenticationForm):
             attempt_check(login=self.cleaned_data.get("username", ""), address=address)
         except TooManyAttempts as error:
             self.add_error(None, error.message)
-            return self.cleaned_data
-        cleaned: dict[str, Any] = super().clean()
-        return cleaned
+            return dict(self.cleaned_data)
+        super().clean()
+        return dict(self.cleaned_data)
 
 
 class StaffSite(UnfoldAdminSite):
@@ -82,6 +83,11 @@ class StaffSite(UnfoldAdminSite):
         self._refuse_members(request)
         answer: HttpResponse = super().login(request, extra_context)
         return answer
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
+        """In our own groups; an app by itself as Django shows it."""
+        apps: list[dict[str, Any]] = super().get_app_list(request, app_label)
+        return apps if app_label else grouped(apps)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Adds the organization for the banner on every page."""

@@ -25,13 +25,14 @@ MASTER_KEYS = env.master_keys("ARRIWA_MASTER_KEY") or (
 # --- applications -------------------------------------------------------------------------------
 
 SHARED_APPS = [
+    # Before django_tenants, which brings templates of its own for the admin.
+    "unfold",
     "django_tenants",
     "django.contrib.contenttypes",
     "tenants",
     "django.contrib.auth",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "unfold",
     "django.contrib.admin",
     "allauth",
     "allauth.account",
@@ -162,6 +163,23 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "BORDER_RADIUS": "8px",
+    "SITE_SYMBOL": "support_agent",
+    # The accent of our own pages (static/arriwa/tokens.css), lighter and darker.
+    "COLORS": {
+        "primary": {
+            "50": "#f0f8f4",
+            "100": "#dcefe6",
+            "200": "#bbdfcf",
+            "300": "#8ecab0",
+            "400": "#57c79b",
+            "500": "#2b8f6a",
+            "600": "#17694b",
+            "700": "#13563e",
+            "800": "#104433",
+            "900": "#0d362a",
+            "950": "#071f18",
+        }
+    },
 }
 
 # --- platforms: base URLs are the operator's and therefore trusted ------------------------------
