@@ -15,6 +15,7 @@ from rest_framework.views import exception_handler as drf_handler
 from arriwa.api.permissions import SIGNED_IN
 from arriwa.common.errors import ArriwaError
 from arriwa.pages.chatflows.checklist import NotReady
+from integrations.base.assets import NoSuchOption
 from subscribers.selectors import NoPlaybook
 from subscribers.services.playbook import DraftStale, NoSuchVersion, NothingToPublish
 from tenants import errors as tenancy
@@ -28,6 +29,7 @@ STATUSES: dict[type[ArriwaError], int] = {
     tenancy.LastOwner: 409,
     tenancy.OwnMembership: 409,
     tenancy.AlreadyDecided: 409,
+    NoSuchOption: 400,
     TooManyAttempts: 429,
     DraftStale: 409,
     NothingToPublish: 409,

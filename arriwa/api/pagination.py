@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -21,7 +22,9 @@ def whole_number(request: Request, name: str, default: int, most: int) -> int:
     return int(text)
 
 
-def page_of(request: Request, rows: QuerySet[Any], plural: str) -> tuple[list[Any], dict[str, Any]]:
+def page_of(
+    request: Request, rows: QuerySet[Any] | Sequence[Any], plural: str
+) -> tuple[list[Any], dict[str, Any]]:
     """The asked-for page's rows and the envelope's counts."""
     size = whole_number(request, "itemsPerPage", 10, MOST_PER_PAGE)
     number = whole_number(request, "page", 1, 1_000_000)

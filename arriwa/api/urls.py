@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from arriwa.api import document as document
 from arriwa.api.errors import NotFound
 from arriwa.api.permissions import ANYONE
-from arriwa.api.v1 import audit, auth, chatflows, members, subscribers, tokens, workspaces
+from arriwa.api.v1 import audit, auth, chatflows, connections, members, subscribers, tokens, workspaces
 
 
 class SchemaView(SpectacularAPIView):
@@ -36,6 +36,9 @@ urlpatterns = [
     path("v1/join-requests/<uuid:join_request>/", members.JoinRequestDetail.as_view()),
     path("v1/tokens/", tokens.TokenList.as_view()),
     path("v1/tokens/<uuid:token>/", tokens.TokenDetail.as_view()),
+    path("v1/connections/", connections.ConnectionList.as_view()),
+    path("v1/number-routes/", connections.RouteList.as_view()),
+    path("v1/number-routes/<uuid:number>/", connections.RouteDetail.as_view()),
     path("v1/audit/", audit.AuditList.as_view()),
     path("v1/playbook/draft/", chatflows.DraftDetail.as_view()),
     path("v1/playbook/versions/", chatflows.VersionList.as_view()),

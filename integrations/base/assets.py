@@ -150,7 +150,8 @@ def route_set(
     `choices`: field of FIELDS → id of an option. Raises NoSuchOption for one that is not the workspace's.
     """
     _locked(workspace.id)
-    options = routing_table(workspace.id).options
+    table = routing_table(workspace.id)
+    options = {name: table.options_of(number.id if number else None, name) for name in FIELDS}
     for name, value in choices.items():
         if name not in options or (value is not None and value not in options[name]):
             raise NoSuchOption(field=name)

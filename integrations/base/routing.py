@@ -96,6 +96,10 @@ class RoutingTable:
         found["payments"] = {one.id: one for one in self.of_platform("stripe")}
         return found
 
+    def options_of(self, number: UUID | None, name: str) -> dict[UUID, Any]:
+        """What a field of the number's row may be; all there is for the default row."""
+        return {key: value for key, value in self.options[name].items() if self._fits(value, number)}
+
     def of_platform(self, platform: str) -> list[Connection]:
         """The workspace's connections of a platform, oldest first."""
         return [one for one in self.connections if one.platform == platform]
@@ -121,7 +125,7 @@ class RoutingTable:
 
     def _named(self, number: UUID | None, name: str) -> Any:
         row = self.rows.get(number)
-        return self.options[name].get(getattr(row, f"{name}_id")) if row is not None else None
+        return self.options_of(number, name).get(getattr(row, f"{name}_id")) if row is not None else None
 
     def route(self, number: UUID) -> Route:
         """Everything for one number."""
@@ -155,11 +159,19 @@ class RoutingTable:
         return next(mine, None)
 
     def _fits(self, value: Any, number: UUID | None) -> bool:
-        """Meta's datasets refuse events of another WhatsApp account's chats (reference meta 1.7, 2804118)."""
-        if not isinstance(value, Asset) or value.kind != Kind.DATASET:
+        """Whether a number's WhatsApp account goes with it, as far as both are known.
+
+        Meta's datasets refuse events of another account's chats (reference meta 1.7, 2804118), and an account
+        shows the catalog that is linked to it alone (reference meta 6).
+        """
+        waba = self._waba_of(number)
+        if not waba or not isinstance(value, Asset):
             return True
-        waba, theirs = self._waba_of(number), value.details.get("waba_id")
-        return not waba or not theirs or waba == theirs
+        if value.kind == Kind.DATASET:
+            return (value.details.get("waba_id") or waba) == waba
+        if value.kind == Kind.CATALOG:
+            return waba in value.details.get("waba_ids", (waba,))
+        return True
 
     def _waba_of(self, number: UUID | None) -> str:
         return next((str(c.config.get("waba_id") or "") for c in self.connections if c.id == number), "")

@@ -104,6 +104,10 @@ class FlowiseAdmin:
         body = {"name": credential.name, "credentialName": credential.kind, "plainDataObj": dict(secret)}
         self._write("PUT", f"/credentials/{credential.id}", body)
 
+    def credential_delete(self, credential_id: str) -> None:
+        """Removes a credential: flows that name it run no more."""
+        self._write("DELETE", f"/credentials/{credential_id}", None)
+
     # --- API keys -------------------------------------------------------------------------------
 
     def api_keys(self) -> tuple[ApiKey, ...]:

@@ -12,11 +12,13 @@ from uuid import uuid5
 
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from arriwa.common.redaction import redact_text
 from integrations.base.connect import connection_save
 from integrations.base.errors import ConfigurationError, Rejected
 from integrations.base.locks import platform_lock
+from integrations.base.withdrawal import register_withdrawal
 from integrations.flowise.admin import ApiKey, FlowiseAdmin
 from integrations.flowise.config import OWN, SHARED, address_checked
 from integrations.flowise.servers import ADMIN_KEY, admin_client, managed, operators_key, way_checked
@@ -77,6 +79,30 @@ def flowise_credentials(connection: Connection) -> tuple[tuple[str, str], ...]:
         return tuple((one.id, one.name) for one in admin.credentials(CREDENTIAL_KIND))
 
 
+def flowise_withdraw(connection: Connection) -> None:
+    """Removes our agentflows, the predict key and, at the shared server, the model's credential.
+
+    Adopted flows are the tenant's own and stay. Raises the errors of `FlowiseAdmin`.
+    """
+    if connection.config.get("way") not in (SHARED, OWN):
+        return
+    made = connection.agentflows.exclude(template="").exclude(external_id="")
+    name = f"arriwa-{connection.workspace_id}"
+    with platform_lock(uuid5(connection.workspace_id, "flowise")), managed(connection) as admin:
+        there = {flow.id for flow in admin.chatflows()}
+        for flow_id in made.values_list("external_id", flat=True):
+            if flow_id in there:
+                admin.chatflow_delete(flow_id)
+        for key in admin.api_keys():
+            if key.name == name:
+                admin.api_key_delete(key.id)
+        if connection.config["way"] == SHARED:
+            for credential in admin.credentials(CREDENTIAL_KIND):
+                if credential.name == name:
+                    admin.credential_delete(credential.id)
+    made.update(external_id="")
+
+
 def _account(way: str, address: str) -> str:
     if way == SHARED:
         return SHARED
@@ -90,7 +116,7 @@ def _kept_key(workspace: Workspace, address: str) -> str:
     ).first()
     kept = str(known.secrets().get(ADMIN_KEY) or "") if known else ""
     if not kept:
-        raise ConfigurationError("Your own Flowise needs an API key: make one there.", field="key")
+        raise ConfigurationError(_("Your own Flowise needs an API key: make one there."), field="key")
     return kept
 
 
@@ -113,7 +139,8 @@ def _credential(admin: FlowiseAdmin, workspace: Workspace) -> str:
         admin.credential_update(found, secret)
     except Rejected as error:
         raise ConfigurationError(
-            f"Flowise refuses to change the model's credential: {redact_text(error.message)}"
+            _("Flowise refuses to change the model's credential: %(text)s")
+            % {"text": redact_text(error.message)}
         ) from error
     return found.id
 
@@ -152,3 +179,6 @@ def flowise_connect(*, workspace: Workspace, url: str, flow_id: str, key: str) -
         config={"url": url, "flow_id": flow_id} if url else {"flow_id": flow_id},
         secrets={"key": key},
     )
+
+
+register_withdrawal(PLATFORM, flowise_withdraw)

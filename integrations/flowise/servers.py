@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.utils.translation import gettext as _
 
 from integrations.base.errors import ConfigurationError, CredentialRefused, IntegrationError, Unsupported
 from integrations.base.urls import platform_session
@@ -26,11 +27,12 @@ class SharedFlowiseClosed(IntegrationError):
 def way_checked(way: str) -> str:
     """A way that works here. Raises Unsupported for one to come, ConfigurationError for none at all."""
     if way not in WAYS:
-        raise ConfigurationError(f"Choose how Flowise runs: {SHARED} or {OWN}.", field="way")
+        raise ConfigurationError(_("Choose how Flowise runs: shared or own."), field="way")
     if way not in (SHARED, OWN):
-        raise Unsupported(f"Running Flowise as {way} is to come: choose {SHARED} or {OWN}.")
+        told = _("Running Flowise as %(way)s is to come: choose shared or own.")
+        raise Unsupported(told % {"way": way})
     if way == SHARED and not (django_settings.PLATFORM_URLS["flowise"] and django_settings.FLOWISE_KEY):
-        raise Unsupported("There is no shared Flowise here: connect your own.")
+        raise Unsupported(_("There is no shared Flowise here: connect your own."))
     return way
 
 
@@ -75,9 +77,7 @@ def managed(connection: Connection) -> Iterator[FlowiseAdmin]:
     config: Mapping[str, Any] = connection.config
     way = str(config.get("way") or "")
     if way not in (SHARED, OWN):
-        raise Unsupported(
-            "This connection runs one given agentflow: connect Flowise anew to manage agentflows."
-        )
+        raise Unsupported(_("This connection runs one given agentflow: connect Flowise anew to manage more."))
     admin = admin_client(way, str(config.get("url") or ""), str(connection.secrets().get(ADMIN_KEY) or ""))
     with operators_key(way):
         yield admin

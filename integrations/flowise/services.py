@@ -14,6 +14,7 @@ from uuid import uuid5
 
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from arriwa.common import clock
@@ -58,6 +59,25 @@ TEXTS = (
     gettext_noop("Answers a lead in a sentence or two, remembering the last ten messages."),
     gettext_noop("How replies are written"),
 )
+#: What errors of this package say to people as standing texts.
+ERRORS = (
+    gettext_noop(
+        "The shared Flowise does not let Arriwa in: tell support; our own rules judge answers meanwhile."
+    ),
+    gettext_noop("A prompt must not be empty."),
+    gettext_noop("This is no name of a model, such as gpt-4.1-mini."),
+    gettext_noop('The Flowise connection\'s "url" must be a plain http or https address: correct it.'),
+    gettext_noop("There is no Flowise at this address: correct it."),
+    gettext_noop("Flowise refuses the API key: make a new one and reconnect."),
+    gettext_noop(
+        "The Flowise key lacks a permission: it needs those of agentflows, chatflows, credentials,"
+        " API keys and executions."
+    ),
+    gettext_noop("Flowise has no such agentflow: check flow_id."),
+    gettext_noop("The URL leads to an address inside our own network; give a public https address."),
+    gettext_noop("Only https addresses may be called."),
+    gettext_noop("The number has no agentflow: choose one for it, or install one of ours."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +119,7 @@ def agentflow_update(
     Raises PromptInvalid naming the field, Unsupported for an adopted flow, whose prompts are not ours.
     """
     if not agentflow.template:
-        raise Unsupported("This agentflow is your own: edit it in your Flowise.")
+        raise Unsupported(_("This agentflow is your own: edit it in your Flowise."))
     plan, connection = template_of(agentflow.template), agentflow.connection
     with platform_lock(uuid5(connection.id, "agentflows")), managed(connection) as admin:
         agentflow.refresh_from_db()
@@ -118,18 +138,19 @@ def agentflow_adopt(*, connection: Connection, external_id: str, actor: Actor) -
     change in Flowise: no agentflow, bound to another key, or not letting calls bring their context along.
     """
     if connection.config.get("way") != OWN:
-        raise Unsupported("Only agentflows of your own Flowise can be adopted: install one of ours.")
+        raise Unsupported(_("Only agentflows of your own Flowise can be adopted: install one of ours."))
     flow_id_checked(external_id)
     with managed(connection) as admin:
         flow = admin.chatflow(external_id)
     _check_adoptable(connection, flow)
-    row, _ = Agentflow.objects.get_or_create(
+    row, made = Agentflow.objects.get_or_create(
         connection=connection,
         external_id=flow.id,
         defaults={"workspace_id": connection.workspace_id, "name": flow.name[:120], "pushed_at": clock.now()},
     )
     _first(connection, row)
-    _recorded("agentflow.adopted", row, actor)
+    if made:
+        _recorded("agentflow.adopted", row, actor)
     return row
 
 
@@ -233,7 +254,8 @@ def _category(connection: Connection) -> str:
 @transaction.atomic
 def _first(connection: Connection, row: Agentflow) -> None:
     kept = Connection.objects.select_for_update().get(id=connection.id)
-    if not kept.config.get("flow_id"):
+    # Also when the flow that was the first is gone, or was made anew under another id.
+    if not connection.agentflows.filter(external_id=kept.config.get("flow_id") or "-").exists():
         kept.config = {**kept.config, "flow_id": row.external_id}
         kept.save(update_fields=["config"])
     connection.config = kept.config
@@ -242,15 +264,16 @@ def _first(connection: Connection, row: Agentflow) -> None:
 
 def _check_adoptable(connection: Connection, flow: Chatflow) -> None:
     if flow.type != AGENTFLOW:
-        raise ConfigurationError("This is no agentflow (V2): choose another.", field="external_id")
+        raise ConfigurationError(_("This is no agentflow (V2): choose another."), field="external_id")
     if flow.api_key_id not in ("", str(connection.config.get("key_id") or "")):
         raise ConfigurationError(
-            f"The agentflow is bound to another API key: bind it to arriwa-{connection.workspace_id}.",
+            _("The agentflow is bound to another API key: bind it to %(key)s.")
+            % {"key": f"arriwa-{connection.workspace_id}"},
             field="external_id",
         )
     if not flow.takes_context:
         raise ConfigurationError(
-            "The agentflow takes no context from us: allow overriding the Flow State of its node Start.",
+            _("The agentflow takes no context from us: allow overriding the Flow State of its node Start."),
             field="external_id",
         )
 

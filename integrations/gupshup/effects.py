@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,7 @@ from arriwa.outbox.registry import Claimed, Outcome, Verdict, register_effect, r
 from integrations.base.effects import DONE, DeliveryEffect, Job, Proof, Skip
 from integrations.base.errors import ConfigurationError
 from integrations.base.opened import settings_opened
+from integrations.base.routing import route_for_conversation
 from integrations.base.urls import platform_url
 from integrations.gupshup import onboarding_effect, onboarding_mail  # noqa: F401  (they register themselves)
 from integrations.gupshup.client import GupshupClient
@@ -26,7 +28,8 @@ from integrations.gupshup.sends import sends_accepted, sends_read
 from integrations.gupshup.status_matching import deliveries_awaited, statuses_match
 from integrations.gupshup.tokens import TokenEffect, token_refused
 from integrations.models import Connection, Delivery
-from subscribers.models import Message
+from subscribers.content import Content, ProductCards
+from subscribers.models import Conversation, Message
 from subscribers.sender import Withheld, message_hold_back, outgoing
 from subscribers.services.identity import person_open
 
@@ -66,7 +69,8 @@ class MessageEffect(DeliveryEffect):
             raise Skip(out.reason)
         delivery.data["template"] = out.template
         person = person_open(message.conversation.subscriber)
-        return message_body(out.content, phone=person["phone"] or None, user_id=person["user_id"] or None)
+        content = _by_route(out.content, message.conversation)
+        return message_body(content, phone=person["phone"] or None, user_id=person["user_id"] or None)
 
     def deliver(self, job: Job) -> Proof:
         """Sends once. Raises the errors of `GupshupClient.send_message`."""
@@ -102,6 +106,14 @@ class MessageEffect(DeliveryEffect):
     def held(self, delivery: Delivery) -> Verdict:
         """Waits until the connection is resumed."""
         return Verdict(Outcome.HOLD)
+
+
+def _by_route(content: Content, conversation: Conversation) -> Content:
+    """Product cards show the catalog of the number's route, where one is chosen (T3.6)."""
+    if not isinstance(content, ProductCards):
+        return content
+    catalog = route_for_conversation(conversation).catalog
+    return replace(content, catalog_id=catalog.external_id) if catalog else content
 
 
 @lru_cache(maxsize=1024)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -116,7 +117,7 @@ def onboarding_retry(*, workspace: Workspace, identity: UUID, actor: Actor) -> N
         return
     known = onboarding.steps.get(step, {})
     if known.get("state") == steps.FAILED:
-        facts = {"again": True} if step == steps.SUBSCRIPTIONS else {}
+        facts: dict[str, Any] = {"again": True} if step == steps.SUBSCRIPTIONS else {}
         # A refused name is looked at again; the rest begins anew.
         waits = step in (steps.SIGNUP, steps.HEALTH, steps.TEMPLATES)
         step_set(onboarding, step, steps.WAITING if waits else "", code="looking" if waits else "", **facts)

@@ -136,9 +136,9 @@ class PartnerClient:
                 headers=headers,
                 **kwargs,
             )
-        except OutcomeUnknown as error:
+        except OutcomeUnknown as unknown:
             if method == "GET":
-                raise RemoteFault("Gupshup did not answer in time. It is tried again by itself.") from error
+                raise RemoteFault("Gupshup did not answer in time. It is tried again by itself.") from unknown
             raise
         error = error_of(reply)
         if error is not None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from arriwa.common.errors import ArriwaError
 from arriwa.outbox.enqueue import real_now
@@ -27,6 +29,23 @@ from tenants.audit import Actor, audit_record
 from tenants.context import current_organization_id
 from tenants.workspaces.models import Workspace
 
+#: What errors of this package say to people as standing texts; pages translate them by their English words.
+TEXTS = (
+    gettext_noop("This answer from Kommo belongs to no sign-in of this browser: start connecting once more."),
+    gettext_noop("Kommo was not allowed to let us in: start connecting once more and allow it there."),
+    gettext_noop("Signing in at Kommo is not set up here: use a long-lived token."),
+    gettext_noop("Kommo does not take this sign-in any more: start connecting once more."),
+    gettext_noop("Kommo no longer renews the access: connect the account once more."),
+    gettext_noop("A renewal of the access was cut short and its answer is lost: connect Kommo once more."),
+    gettext_noop("Kommo's answers to renewals were lost twice: connect the account once more."),
+    gettext_noop('The Kommo connection\'s "subdomain" is only the first part of the address: correct it.'),
+    gettext_noop("This is no host of Kommo: connect the account again."),
+    gettext_noop("Kommo no longer accepts the token: make a new one and reconnect."),
+    gettext_noop("The Kommo account is not paid: pay it, then resume."),
+    gettext_noop("The token's owner lacks the right to do this: let an administrator make the token."),
+    gettext_noop("Kommo blocked the account for too many requests."),
+    gettext_noop("Kommo has no such object or account: check the ids and the subdomain."),
+)
 #: Under this key the session keeps what was sent to Kommo, so that only its own answer is taken.
 SESSION_KEY = "kommo_oauth"
 #: Seconds for an owner to come back; Kommo's code lives as long.
@@ -53,7 +72,9 @@ def kommo_connect_token(
     account = kommo_client(settings, None).account()
     if account.subdomain and account.subdomain != settings.subdomain:
         raise ConfigurationError(
-            f"This token opens the account {account.subdomain}, not {settings.subdomain}.", field="token"
+            _("This token opens the account %(found)s, not %(wanted)s.")
+            % {"found": account.subdomain, "wanted": settings.subdomain},
+            field="token",
         )
     return _save(
         workspace=workspace,
@@ -98,7 +119,7 @@ def kommo_oauth_finish(
     if not host_allowed(host):
         # Our secret goes to that host: it must be Kommo's, whatever the browser says.
         raise ConfigurationError(
-            "This answer does not come from Kommo: start connecting once more.", field="referer"
+            _("This answer does not come from Kommo: start connecting once more."), field="referer"
         )
     if not code:
         raise SigninBroken()
@@ -129,9 +150,11 @@ def _started(kept: Any, state: str) -> Workspace:
     ):
         raise SigninBroken()
     if real_now().timestamp() - int(kept["at"]) > STATE_SECONDS:
-        raise SigninBroken("Signing in at Kommo took too long: start connecting once more.")
+        raise SigninBroken(_("Signing in at Kommo took too long: start connecting once more."))
     if kept["organization"] != str(current_organization_id()):
-        raise SigninBroken("Another organization was chosen meanwhile: go back to it and connect once more.")
+        raise SigninBroken(
+            _("Another organization was chosen meanwhile: go back to it and connect once more.")
+        )
     workspace = Workspace.objects.filter(id=kept["workspace"]).first()
     if workspace is None:
         raise SigninBroken()
@@ -157,7 +180,7 @@ def _save(
     before = known.config.get("account_id") if known else None
     if before and int(before) != account.id:
         raise ConfigurationError(
-            "Under this address there is another account now: remove the old connection first.",
+            _("Under this address there is another account now: remove the old connection first."),
             field="subdomain",
         )
     connection = connection_save(

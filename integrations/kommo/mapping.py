@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid5
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from integrations.base.assets import default_route_fill
 from integrations.base.deliveries import connections_forget
@@ -82,7 +83,7 @@ def kommo_pipelines(connection: Connection, playbook: Playbook | None = None) ->
 def kommo_fields_missing(connection: Connection, playbook: Playbook | None = None) -> tuple[str, ...]:
     """Names of the custom fields that would have to be made. Calls Kommo."""
     wanted = (playbook or playbook_of(connection)).crm_fields
-    _, absent = _fields_found(client_of(connection), wanted)
+    absent = _fields_found(client_of(connection), wanted)[1]
     return tuple(str(wanted[key]["name"]) for keys in absent.values() for key in keys)
 
 
@@ -91,7 +92,7 @@ def main_pipeline(connection: Connection) -> Pipeline:
     pipelines = client_of(connection).pipelines()
     found = next((one for one in pipelines if one.is_main), pipelines[0] if pipelines else None)
     if found is None:
-        raise ConfigurationError("The Kommo account has no pipeline: make one.", field="pipeline_id")
+        raise ConfigurationError(_("The Kommo account has no pipeline: make one."), field="pipeline_id")
     return found
 
 
@@ -125,7 +126,7 @@ def _mapped(
     pipeline = next((one for one in client.pipelines() if one.id == pipeline_id), None)
     if pipeline is None:
         raise ConfigurationError(
-            "The Kommo account has no such pipeline: choose another.", field="pipeline_id"
+            _("The Kommo account has no such pipeline: choose another."), field="pipeline_id"
         )
     chosen = _stages(client, pipeline, _stage_names(playbook), stages, create_missing)
     return pipeline, chosen, _fields(client, playbook.crm_fields, create_missing)
@@ -142,22 +143,23 @@ def _stages(
     for key, status_id in chosen.items():
         where = f"stages.{key}"
         if key not in names or status_id not in writable:
-            raise ConfigurationError(f'The stage chosen for "{key}" is not of this pipeline.', field=where)
+            told = _("The stage chosen for “%(stage)s” is not of this pipeline.")
+            raise ConfigurationError(told % {"stage": names.get(key, key)}, field=where)
         if status_id == STATUS_LOST or (status_id == STATUS_WON and key != "paid"):
-            raise ConfigurationError(f'A closed deal cannot be "{key}": choose another.', field=where)
+            told = _("A closed deal cannot be “%(stage)s”: choose another stage.")
+            raise ConfigurationError(told % {"stage": names[key]}, field=where)
     found = {**stages_matched(pipeline, names), **chosen}
     missing = [key for key in names if found.get(key) is None]
     if missing and not create_missing:
-        raise MappingIncomplete(
-            f"The pipeline lacks the stages {', '.join(names[key] for key in missing)}.", field="stages"
-        )
+        told = _("The pipeline lacks the stages %(stages)s.")
+        raise MappingIncomplete(told % {"stages": ", ".join(names[key] for key in missing)}, field="stages")
     if missing:
         made = client.statuses_create(pipeline.id, [names[key] for key in missing])
         by_name = {status.name.strip().casefold(): status.id for status in made}
         found |= {key: by_name.get(names[key].strip().casefold()) for key in missing}
     kept = {key: status_id for key, status_id in found.items() if status_id is not None}
     if len(kept) < len(names):
-        raise MappingIncomplete("Kommo did not make all stages: look at the pipeline.", field="stages")
+        raise MappingIncomplete(_("Kommo did not make all stages: look at the pipeline."), field="stages")
     return kept
 
 
@@ -186,7 +188,8 @@ def _fields(
     found, absent = _fields_found(client, wanted)
     if absent and not create_missing:
         names = [str(wanted[key]["name"]) for keys in absent.values() for key in keys]
-        raise MappingIncomplete(f"The account lacks the fields {', '.join(names)}.", field="fields")
+        told = _("The account lacks the fields %(fields)s.")
+        raise MappingIncomplete(told % {"fields": ", ".join(names)}, field="fields")
     for entity, keys in absent.items():
         made = client.custom_fields_create(entity, _bodies(wanted, keys))
         found |= {key: field for key in keys for field in made if field.code == key.upper()}
@@ -218,7 +221,7 @@ def _keep(
     row.config = {**row.config, **details}
     row.save(update_fields=["config"])
     connection.config = row.config
-    asset, _ = Asset.objects.update_or_create(
+    asset, made = Asset.objects.update_or_create(
         connection=connection,
         kind=Asset.Kind.PIPELINE,
         external_id=str(pipeline.id),
@@ -229,7 +232,7 @@ def _keep(
         action="connection.mapped",
         subject=f"kommo {connection.account}: {pipeline.name}",
         workspace=connection.workspace,
-        details={"pipeline_id": pipeline.id, "stages": stages},
+        details={"pipeline_id": pipeline.id, "stages": stages, "new": made},
     )
     default_route_fill(connection.workspace)
     transaction.on_commit(connections_forget)

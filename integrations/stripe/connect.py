@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from arriwa.common.schema import current_schema
 from integrations.base.connect import connection_save, hook_url, route_for
@@ -13,6 +15,7 @@ from integrations.base.deliveries import connections_forget
 from integrations.base.errors import ConfigurationError, CredentialRefused
 from integrations.base.locks import platform_lock
 from integrations.base.urls import platform_url
+from integrations.base.withdrawal import register_withdrawal
 from integrations.models import Connection
 from integrations.stripe import API_VERSION, EVENTS
 from integrations.stripe.client import Account, EndpointState, StripeClient
@@ -24,6 +27,11 @@ from tenants.workspaces.models import Workspace
 
 #: What the key must be able to make, with the words of Stripe's own page of restricted keys.
 WRITES = {"payment_links": "Payment Links: Write", "webhook_endpoints": "Webhook Endpoints: Write"}
+#: What errors of this package say to people as standing texts; pages translate them by their English words.
+TEXTS = (
+    gettext_noop("An unrestricted live key may do everything: make a restricted one (rk_live_…)."),
+    gettext_noop("This is a publishable key, which can create nothing: put in the restricted one (rk_…)."),
+)
 #: In an endpoint's metadata: whose it is.
 MARK = "arriwa_connection"
 
@@ -61,7 +69,8 @@ def stripe_connect(
     lacking = [words for resource, words in WRITES.items() if not client.may_write(resource)]
     if lacking:
         raise ConfigurationError(
-            f"The key lacks permissions: {', '.join(lacking)}. Edit the key in Stripe and try again.",
+            _("The key lacks permissions: %(permissions)s. Edit the key in Stripe and try again.")
+            % {"permissions": ", ".join(lacking)},
             field="key",
         )
     connection = _save(workspace, settings, opened, actor or Actor.system(), name)
@@ -80,11 +89,13 @@ def _account(client: StripeClient, said: str) -> Account:
         found = named.group(1) if named else said
         if not found:
             raise ConfigurationError(
-                "The key may not read its account: enter the account's id (acct_…) as well.", field="account"
+                _("The key may not read its account: enter the account's id (acct_…) as well."),
+                field="account",
             ) from error
         account = Account(found, "", "", charges_enabled=True)
     if said and said != account.id:
-        raise ConfigurationError(f"This key opens the account {account.id}, not {said}.", field="account")
+        told = _("This key opens the account %(found)s, not %(wanted)s.")
+        raise ConfigurationError(told % {"found": account.id, "wanted": said}, field="account")
     return account
 
 
@@ -141,6 +152,15 @@ def _endpoint_ensure(connection: Connection, route: HookRoute) -> None:
         client.webhook_endpoint_update(good.id, EVENTS)
 
 
+def stripe_withdraw(connection: Connection) -> None:
+    """Stripe tells us of no more payments. Raises the errors of `StripeClient`."""
+    client = client_of(connection)
+    for endpoint in client.webhook_endpoints():
+        known = endpoint.id == connection.config.get("webhook_endpoint")
+        if known or endpoint.metadata.get(MARK) == str(connection.id):
+            client.webhook_endpoint_delete(endpoint.id)
+
+
 def _is_ours(endpoint: EndpointState, connection: Connection, url: str) -> bool:
     return endpoint.url == url or endpoint.metadata.get(MARK) == str(connection.id)
 
@@ -161,3 +181,6 @@ def _keep_secret(connection: Connection, route: HookRoute, endpoint_id: str, sec
     row.save(update_fields=["config"])
     connection.config = config
     transaction.on_commit(connections_forget)
+
+
+register_withdrawal("stripe", stripe_withdraw)

@@ -9,7 +9,13 @@ from typing import Any
 #: Members of these lists are known by this key, so that a new one in the middle is one change.
 _KEYED = {"questions": "key", "products": "key", "options": "value"}
 
-_LANGUAGES = {"ru": "Russian", "en": "English", "kk": "Kazakh", "uk": "Ukrainian", "es": "Spanish"}
+_LANGUAGES = {
+    "ru": "in Russian",
+    "en": "in English",
+    "kk": "in Kazakh",
+    "uk": "in Ukrainian",
+    "es": "in Spanish",
+}
 #: Name of a place for people; what is not here goes by its own name in words.
 _NAMES = {
     "texts": "text",
@@ -68,7 +74,7 @@ def playbook_diff(old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
 
 
 def place_words(path: Path | str, translate: Translate = str) -> str:
-    """A place in words: ("questions", 1, "texts", "ru") -> "question 2, text, Russian".
+    """A place in words: ("questions", 1, "texts", "ru") -> "question 2, text, in Russian".
 
     A JSON Pointer ("/questions/1/texts/ru") is taken as well.
     """

@@ -48,8 +48,8 @@ UNION ALL SELECT 'policy ' || p.polname FROM pg_policy p JOIN pg_class c ON c.oi
 UNION ALL SELECT 'rule ' || r.rulename FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
     WHERE c.relnamespace = %(schema)s
 UNION ALL SELECT 'constraint ' || n.conname FROM pg_constraint n
-    WHERE n.connamespace = %(schema)s AND n.contype NOT IN ('p', 'u', 'c', 'f', 'x')
-        AND NOT (n.contype = 'n' AND n.convalidated AND NOT n.connoinherit)
+    WHERE n.connamespace = %(schema)s AND (n.contype NOT IN ('p', 'u', 'c', 'f', 'x', 'n')
+        OR NOT n.convalidated OR n.contype = 'n' AND n.connoinherit)
 ORDER BY 1
 """
 # Since PostgreSQL 18 "not null" is a constraint with a name of its own; older servers pass over the name.
@@ -83,10 +83,9 @@ SELECT quote_ident(c.relname), d.description FROM pg_class c
     JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = c.oid AND d.objsubid = 0
 WHERE c.relnamespace = %(schema)s AND c.relkind = 'r' ORDER BY c.oid
 """
-# Foreign keys come last: the keys that they point at must be there.
 _CONSTRAINTS = """
-SELECT 'ALTER TABLE ' || quote_ident(c.relname) || ' ADD CONSTRAINT ' || quote_ident(n.conname) || ' '
-    || pg_get_constraintdef(n.oid), n.contype = 'f'
+SELECT quote_ident(c.relname), 'CONSTRAINT ' || quote_ident(n.conname) || ' ' || pg_get_constraintdef(n.oid),
+    n.contype = 'f'
 FROM pg_constraint n JOIN pg_class c ON c.oid = n.conrelid
 WHERE n.connamespace = %(schema)s AND n.contype <> 'n' ORDER BY n.oid
 """
@@ -133,10 +132,9 @@ def schema_statements(schema_name: str) -> list[str]:
             )
         constraints = rows(_CONSTRAINTS)
         return [
-            *_tables(columns),
-            *(statement for statement, last in constraints if not last),
+            *_tables(columns, constraints),
             *(_index(*row) for row in rows(_INDEXES)),
-            *(statement for statement, last in constraints if last),
+            *_foreign_keys(constraints),
             *_comments(columns, rows(_TABLE_COMMENTS)),
         ]
 
@@ -150,12 +148,25 @@ def _filled(cursor: Any, columns: Sequence[tuple[Any, ...]]) -> Iterator[str]:
                 yield name
 
 
-def _tables(columns: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+def _tables(columns: Sequence[tuple[Any, ...]], constraints: Sequence[tuple[Any, ...]]) -> Iterator[str]:
     tables: dict[str, list[str]] = {}
     for _, table, definition, _, _ in columns:
         tables.setdefault(table, []).append(definition)
+    for table, definition, foreign in constraints:
+        if not foreign:
+            tables[table].append(definition)
     for table, definitions in tables.items():
         yield f"CREATE TABLE {table} ({', '.join(definitions)})"
+
+
+def _foreign_keys(constraints: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+    """They come late: the keys that they point at must be there. One statement for a table's is quicker."""
+    tables: dict[str, list[str]] = {}
+    for table, definition, foreign in constraints:
+        if foreign:
+            tables.setdefault(table, []).append(f"ADD {definition}")
+    for table, definitions in tables.items():
+        yield f"ALTER TABLE {table} {', '.join(definitions)}"
 
 
 def _index(definition: str, head: str, schema: str, rest: str) -> str:

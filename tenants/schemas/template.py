@@ -11,7 +11,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import cast
 
 import psycopg
 from django.core.management import call_command
@@ -51,7 +50,7 @@ def template_current() -> SchemaTemplate:
     key = fingerprint()
     found = SchemaTemplate.objects.filter(fingerprint=key).first()
     if found is not None:
-        return cast(SchemaTemplate, found)
+        return found
     if connection.in_atomic_block:
         raise transaction.TransactionManagementError(
             "The template of organizations has to be made first: run manage.py migrate_organizations."
@@ -59,7 +58,7 @@ def template_current() -> SchemaTemplate:
     with _alone():
         # Another process may have made it while we waited.
         found = SchemaTemplate.objects.filter(fingerprint=key).first()
-        return cast(SchemaTemplate, found) if found is not None else _template_make(key)
+        return found if found is not None else _template_make(key)
 
 
 def schema_create(*, template: SchemaTemplate, schema_name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -43,6 +44,10 @@ class Owner:
         """Ends the browser's session."""
         self.context.close()
 
+    def complaints(self) -> list[str]:
+        """What the pages' scripts and the browser complained of; refusals that were meant are none."""
+        return [one for one in self.errors if not re.search("status of (400|409|423)", one)]
+
     def path(self) -> str:
         """Where the browser is."""
         return self.page.url.removeprefix(self.origin).partition("?")[0].partition("#")[0]
@@ -58,6 +63,20 @@ class Owner:
     def reads(self, text: str) -> None:
         """Waits until the text can be seen."""
         expect(self.page.get_by_text(text).first).to_be_visible()
+
+    def locked(self) -> dict[str, str]:
+        """The menu's locked entries that can be seen: name -> why."""
+        found = {}
+        for entry in self.page.locator(".menu .locked a").all():
+            expect(entry).to_be_visible()
+            name = entry.locator("span").first.inner_text()
+            found[name] = entry.get_attribute("title") or ""
+        return found
+
+    def asks(self, path: str) -> tuple[int, str]:
+        """A direct visit in this session, or a call to the API: status and text."""
+        answer = self.context.request.get(path, max_redirects=0)
+        return answer.status, answer.text()
 
     # --- Facebook's dialog ----------------------------------------------------------------------
 
@@ -89,6 +108,14 @@ class Owner:
             self.page.get_by_label(self.person.businesses[place]["name"]).check()
         self.click("Set up")
         self.at("/wa-onboarding")
+
+    def switch_workspace(self, business: int) -> None:
+        """By the menu's chooser, to the workspace of a business."""
+        self.page.goto("/settings/members")
+        with self.page.expect_navigation():
+            self.page.get_by_label("Workspace", exact=True).select_option(
+                label=self.person.businesses[business]["name"]
+            )
 
     # --- the number -----------------------------------------------------------------------------
 
@@ -124,7 +151,15 @@ class Owner:
     def give_ads_access(self, **answers: Any) -> None:
         """The second consent (T3.5)."""
         self.page.goto("/credentials/meta")
-        self.page.get_by_role("button", name=re.compile("Give access at Facebook|Ask me again")).first.click()
+        asks = re.compile("Give access at Facebook|Ask me again|Renew the access")
+        self.card("Access").get_by_role("button", name=asks).click()
+        self.consent(**answers)
+        self.at("/credentials/meta")
+
+    def give_commerce_access(self, **answers: Any) -> None:
+        """The third consent (T3.6)."""
+        self.page.goto("/credentials/meta")
+        self.card("Catalog").get_by_role("button", name="Give access to catalogs").click()
         self.consent(**answers)
         self.at("/credentials/meta")
 
@@ -153,6 +188,21 @@ class Owner:
 
     # --- CRM, payments, agent -------------------------------------------------------------------
 
+    def platform_accounts(self) -> dict[str, dict[str, Any]]:
+        """A Kommo account that lacks two of the stages, and a Stripe account, of his own."""
+        tag = secrets.token_hex(4)
+        made: dict[str, dict[str, Any]] = {
+            "kommo": {
+                "subdomain": f"kommo{tag}",
+                "account_id": secrets.randbelow(10**9),
+                "token": f"kommo-{tag}",
+                "stages": ["Новый"],
+            },
+            "stripe": {"key": f"rk_test_{tag}", "account": f"acct_{tag}"},
+        }
+        self.sandbox.post("/_accounts", {f"own-{tag}": made})
+        return made
+
     def connect_kommo(self, account: dict[str, Any]) -> None:
         """By a long-lived token; the account has a pipeline and lacks what is then made in it."""
         self.page.goto("/credentials/kommo")
@@ -168,6 +218,15 @@ class Owner:
         self.page.get_by_label("Restricted key").fill(account["key"])
         self.click("Connect", exact=True)
         self.reads("Stripe is connected")
+
+    def connect_flowise(self) -> None:
+        """The server that Arriwa runs, and the first of its agentflows."""
+        self.page.goto("/credentials/flowise")
+        self.click("Use it", exact=True)
+        self.reads("Flowise is connected")
+        self.page.goto("/chatflows")
+        self.click("Install", exact=True)
+        self.reads("is installed")
 
     # --- the agent ------------------------------------------------------------------------------
 
@@ -210,6 +269,9 @@ class Owner:
         accounts = self.sandbox.get("/demo/accounts")["accounts"]
         wanted = self.person.businesses[business]["ad_accounts"][0]
         found: dict[str, Any] = next(
-            {**ad, "account": one["account"]} for one in accounts for ad in one["ads"] if wanted in ad["id"]
+            {**ad, "account": one["account"], "number": one["number"]}
+            for one in accounts
+            for ad in one["ads"]
+            if ad["id"].endswith(wanted.zfill(12))
         )
         return found

@@ -121,6 +121,9 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(browser: Any, site: str, ow
     page, errors = opened(browser, site, owner, viewport={"width": 390, "height": 844}, color_scheme="dark")
     page.goto(f"{site}/chatflows/playbook")
     page.get_by_role("button", name="Start with this").first.click()
+    page.goto(f"{site}/chatflows")
+    page.get_by_role("button", name="Install").first.click()
+    page.get_by_text("is installed").wait_for()
     for path in ("", "/playbook/questions", "/trial", "/publish", "/customers"):
         page.goto(f"{site}/chatflows{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path

@@ -17,6 +17,7 @@ from arriwa.common.http import ForbiddenAddress
 from integrations.base.checks import connection_check
 from integrations.base.deliveries import connections_forget
 from integrations.base.errors import ConfigurationError, CredentialRefused, OutcomeUnknown, Unsupported
+from integrations.base.withdrawal import connection_withdraw
 from integrations.flowise.connect import flowise_workspace_ensure
 from integrations.flowise.graphs import PromptInvalid, template_of
 from integrations.flowise.payloads import options_json, start_state
@@ -278,6 +279,34 @@ def test_removing_a_flow_removes_it_there_and_nothing_of_others(inside: Any, san
     agentflow_remove(agentflow=gone, actor=ACTOR)
     assert [row["id"] for row in of(sandbox, "flows", inside)] == [kept.external_id]
     assert Connection.objects.get(id=connection.id).config.get("flow_id") is None
+
+
+def test_a_connection_that_goes_takes_back_what_it_made_and_nothing_else(
+    inside: Any, sandbox: Sandbox, settings: Any
+) -> None:
+    settings.LLM_KEY = "sk-operator-1"
+    connection = shared(inside)
+    flow = installed(connection)
+    before = sandbox.state("flowise")
+    foreign = {"name": "arriwa-other", "type": "AGENTFLOW", "flowData": "{}", "category": "arriwa-other"}
+    kept = operate(sandbox, "POST", "chatflows", foreign).json()["id"]
+    for _ in range(2):
+        assert connection_withdraw(connection)
+    assert not [row for what in ("keys", "flows", "credentials") for row in of(sandbox, what, inside)]
+    assert len(before["keys"]) - len(sandbox.state("flowise")["keys"]) == 1
+    assert [row["id"] for row in sandbox.state("flowise")["flows"]] == [kept]
+    operate(sandbox, "DELETE", f"chatflows/{kept}")
+    again = shared(inside)
+    made = installed(again)
+    assert made.id == flow.id and judged(again, made, "школа").value == "school", (
+        "connected anew, it runs again"
+    )
+
+
+def test_a_server_that_is_away_keeps_nobody_from_removing(inside: Any, sandbox: Sandbox) -> None:
+    connection = shared(inside)
+    with sandbox.faults({"platform": "flowise", "status": 503}):
+        assert connection_withdraw(connection) is False
 
 
 # --- a server of one's own ----------------------------------------------------------------------

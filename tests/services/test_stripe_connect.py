@@ -10,6 +10,7 @@ import pytest
 
 from integrations.base.checks import connection_check
 from integrations.base.errors import ConfigurationError, CredentialRefused, OutcomeUnknown
+from integrations.base.withdrawal import connection_withdraw
 from integrations.models import Connection
 from integrations.stripe.connect import client_of, stripe_connect, stripe_endpoint_ensure
 from tenants.audit import Actor
@@ -72,6 +73,14 @@ def test_an_endpoint_whose_secret_was_lost_is_replaced(inside: Any, sandbox: San
     [endpoint] = endpoints(sandbox, made)
     assert endpoint["id"] not in (first, left["id"])
     assert endpoint["id"] == Connection.objects.get(id=made.id).config["webhook_endpoint"]
+
+
+def test_a_connection_that_goes_takes_its_endpoint_along(inside: Any, sandbox: Sandbox) -> None:
+    made = stripe_connect(workspace=inside.workspace, key=account(sandbox)["key"], actor=ACTOR)
+    other = client_of(made).create_webhook_endpoint("https://shop.example/stripe", ["charge.refunded"])
+    for _ in range(2):
+        assert connection_withdraw(made)
+    assert [one.id for one in client_of(made).webhook_endpoints()] == [other.id]
 
 
 def test_a_foreign_endpoint_stays(inside: Any, sandbox: Sandbox) -> None:

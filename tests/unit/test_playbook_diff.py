@@ -31,7 +31,7 @@ def test_a_changed_text_is_one_change_with_its_place_in_words():
     old, new = default_document(), default_document()
     new["questions"][1]["texts"]["ru"] = "Сколько?"
     (change,) = playbook_diff(old, new)
-    assert place_words(change.path) == "question 2, text, Russian"
+    assert place_words(change.path) == "question 2, text, in Russian"
     assert (change.kind, change.after) == ("changed", "Сколько?")
     assert change.before == old["questions"][1]["texts"]["ru"]
     assert fingerprint(old) != fingerprint(new)
@@ -58,7 +58,7 @@ def test_re_prompts_are_compared_one_by_one_and_doubled_keys_as_a_whole():
     old, new = default_document(), default_document()
     new["questions"][0]["reprompts"]["en"][1] = "Again?"
     (change,) = playbook_diff(old, new)
-    assert place_words(change.path) == "question 1, re-prompt, English 2"
+    assert place_words(change.path) == "question 1, re-prompt, in English 2"
     new = default_document()
     new["products"][1]["key"] = new["products"][0]["key"]
     (change,) = playbook_diff(old, new)
@@ -66,7 +66,7 @@ def test_re_prompts_are_compared_one_by_one_and_doubled_keys_as_a_whole():
 
 
 def test_a_problems_pointer_is_told_in_the_same_words():
-    assert place_words("/questions/0/options/2/titles/ru") == "question 1, answer 3, title, Russian"
+    assert place_words("/questions/0/options/2/titles/ru") == "question 1, answer 3, title, in Russian"
     assert place_words("") == "the whole playbook"
     assert place_words("/max_attempts", {"re-prompts per question": "повторы"}.get) == "повторы"
 

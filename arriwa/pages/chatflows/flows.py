@@ -142,7 +142,7 @@ def bind(request: PageRequest) -> HttpResponse:
 
 @changing
 def _updated(request: PageRequest, row: Agentflow) -> HttpResponse:
-    prompts = {key[7:]: text for key, text in request.POST.items() if key.startswith("prompt-")}
+    prompts = {key[7:]: str(text) for key, text in request.POST.items() if key.startswith("prompt-")}
     model = request.POST.get("model", "")
     try:
         flowise.agentflow_update(agentflow=row, actor=request.actor, prompts=prompts, model=model)

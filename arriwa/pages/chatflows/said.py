@@ -39,11 +39,11 @@ PROBLEMS: Final = (
 )
 #: Names of places, as `subscribers.playbook.diff` gives them.
 PLACES: Final = (
-    gettext_noop("Russian"),
-    gettext_noop("English"),
-    gettext_noop("Kazakh"),
-    gettext_noop("Ukrainian"),
-    gettext_noop("Spanish"),
+    gettext_noop("in Russian"),
+    gettext_noop("in English"),
+    gettext_noop("in Kazakh"),
+    gettext_noop("in Ukrainian"),
+    gettext_noop("in Spanish"),
     gettext_noop("text"),
     gettext_noop("title"),
     gettext_noop("re-prompt"),

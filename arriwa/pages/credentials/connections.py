@@ -16,6 +16,7 @@ from arriwa.pages.credentials.doors import act, guarded, own_asset, own_connecti
 from integrations.base.assets import STOPS, asset_remove, connection_remove
 from integrations.base.checks import connection_check
 from integrations.base.connect import connection_pause, connection_resume
+from integrations.base.withdrawal import connection_withdraw
 
 HOME = "/credentials"
 
@@ -69,6 +70,8 @@ def remove(request: PageRequest, connection_id: UUID) -> HttpResponse:
         return render(request, "pages/credentials/remove.html", {"connection": connection, "stops": stops})
 
     def work() -> str:
+        # While the secrets are there: hooks, keys and agentflows of ours go from the platform first.
+        connection_withdraw(connection)
         connection_remove(connection=connection, actor=request.actor)
         return _("Removed. Its key is destroyed here; withdraw it at the platform, too.")
 

@@ -115,7 +115,7 @@ def _cell(current: RoutingTable, number: UUID | None, name: str) -> Cell:
     return Cell(
         name=name,
         label=LABELS[name],
-        options=[(str(key), name_of(value)) for key, value in current.options[name].items()],
+        options=[(str(key), name_of(value)) for key, value in current.options_of(number, name).items()],
         value=str(stored or ""),
         inherited=inherited,
     )

@@ -22,6 +22,7 @@ class StepShown:
     """One line of the list. `css`: done | current | waiting | failed."""
 
     step: str
+    code: str
     title: str
     about: str
     state: str
@@ -43,7 +44,18 @@ def step_list(onboarding: NumberOnboarding) -> list[StepShown]:
         css = css or ("current" if row.step == current else "waiting")
         text = CODES.get(row.code, "")
         lines.append(
-            StepShown(row.step, str(title), str(about), row.state, css, badge, str(word), str(text), row.said)
+            StepShown(
+                step=row.step,
+                code=row.code,
+                title=str(title),
+                about=str(about),
+                state=row.state,
+                css=css,
+                badge=badge,
+                word=str(word),
+                text=str(text),
+                said=row.said,
+            )
         )
     return lines
 
@@ -87,12 +99,9 @@ def test_status(onboarding: NumberOnboarding) -> str:
 
 
 def moving(onboarding: NumberOnboarding) -> bool:
-    """Whether something may change by itself soon, so that the page keeps looking."""
+    """Whether something may change without this page: the owner may sign up in another tab."""
     rows = steps.shown(onboarding.way, onboarding.steps)
-    return any(row.state in (steps.WAITING, steps.RUNNING) for row in rows) or (
-        steps.next_step(onboarding.way, onboarding.steps) is not None
-        and not any(row.state == steps.FAILED for row in rows)
-    )
+    return onboarding.live_at is None or any(row.state in (steps.WAITING, steps.RUNNING) for row in rows)
 
 
 def acts_digest(onboarding: NumberOnboarding) -> str:

@@ -68,20 +68,21 @@ def number(request: PageRequest, identity: UUID) -> HttpResponse:
 
 def number_context(onboarding: NumberOnboarding, test_form: TestForm | None = None) -> dict[str, Any]:
     """All that the number's page shows."""
-    rows = steps.shown(onboarding.way, onboarding.steps)
-    failed = next((row for row in rows if row.state == steps.FAILED and row.step not in steps.BY_OWNER), None)
+    told = _state_context(onboarding)
+    failed = next(
+        (row for row in told["steps"] if row.state == steps.FAILED and row.step not in steps.BY_OWNER), None
+    )
     return {
         "onboarding": onboarding,
         "number": _number(onboarding.connection),
         "link": shown.link_shown(onboarding),
         "failed": failed,
-        "waiting": steps.state_of(onboarding.steps, steps.SIGNUP) == steps.WAITING,
         "page_checked": steps.state_of(onboarding.steps, steps.PAGE_LINK) == steps.DONE,
         "test_form": test_form or TestForm(),
         "sandbox": shown.sandbox_page(onboarding),
         "digest": shown.acts_digest(onboarding),
         "polled": shown.moving(onboarding),
-        **_state_context(onboarding),
+        **told,
     }
 
 
