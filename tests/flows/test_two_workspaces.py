@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from integrations.base.assets import asset_add, asset_remove, route_set
-from integrations.models import Asset, AudienceMembership
+from integrations.models import Asset, Audience, AudienceMembership
 from tenants.audit import Actor
 from tenants.context import in_organization
 from tests.support.journey import BUDGET, CHANNEL, walk
@@ -117,3 +117,5 @@ def test_who_joined_in_one_ad_account_leaves_there_after_the_route_has_changed(
         assert not joined.desired and joined.confirmed_version == joined.version
         newer = AudienceMembership.objects.filter(subscriber=person, audience__ad_account_id="1999")
         assert newer.filter(desired=True).exists(), "new audiences are those of the new account"
+        # No later test has to look into two ad accounts.
+        Audience.objects.filter(ad_account_id="1999").delete()
