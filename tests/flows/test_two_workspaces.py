@@ -113,8 +113,8 @@ def test_who_joined_in_one_ad_account_leaves_there_after_the_route_has_changed(
             )
             asset_remove(asset=later, actor=Actor.system())
     with in_organization(schema):
-        joined.refresh_from_db()
-        assert not joined.desired and joined.confirmed_version == joined.version
+        left = AudienceMembership.objects.get(id=joined.id)
+        assert not left.desired and left.confirmed_version == left.version
         newer = AudienceMembership.objects.filter(subscriber=person, audience__ad_account_id="1999")
         assert newer.filter(desired=True).exists(), "new audiences are those of the new account"
         # No later test has to look into two ad accounts.
