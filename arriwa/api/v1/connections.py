@@ -89,7 +89,9 @@ class ChoiceSerializer(serializers.Serializer[Any]):
 
     own = serializers.UUIDField(allow_null=True, help_text="What the row itself says; null: it inherits")
     value = serializers.UUIDField(allow_null=True, help_text="What serves the number's chats")
-    source = serializers.ChoiceField([one.value for one in Source], help_text="Why it does")
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        [one.value for one in Source], help_text="Why it does"
+    )
 
 
 class RouteSerializer(serializers.Serializer[Any]):
