@@ -67,7 +67,7 @@ def document_problems(document: dict[str, Any]) -> list[dict[str, str]]:
 
 def shape_check(document: Any) -> None:
     """Whether a form can show the document, good or not. Raises PlaybookInvalid."""
-    found = _shape_problems(_shape_validator(), document)
+    found = _shape_problems(_shape_validator(), document) or _unstorable(document)
     if found:
         raise PlaybookInvalid(found)
 
@@ -116,6 +116,14 @@ def _shape_problems(validator: Validator, document: Any) -> list[dict[str, str]]
         {"path": "".join(f"/{part}" for part in error.absolute_path), "message": error.message}
         for error in sorted(validator.iter_errors(document), key=lambda e: list(map(str, e.absolute_path)))
     ]
+
+
+def _unstorable(document: Any) -> list[dict[str, str]]:
+    """PostgreSQL's documents hold neither NUL nor half of a surrogate pair."""
+    text = json.dumps(document, ensure_ascii=False)
+    if "\\u0000" not in text and not any("\ud800" <= char <= "\udfff" for char in text):
+        return []
+    return [{"path": "", "message": "holds characters that cannot be stored; remove them"}]
 
 
 def _build(document: dict[str, Any]) -> Playbook:

@@ -6,7 +6,7 @@ import copy
 
 import pytest
 
-from subscribers.playbook import checks
+from subscribers.playbook import checks, edit
 from subscribers.playbook.complete import complete
 from subscribers.playbook.diff import place_words, playbook_diff
 from subscribers.playbook.load import (
@@ -83,6 +83,23 @@ def test_a_document_with_problems_keeps_its_shape_and_one_without_shape_is_refus
     for broken in ({}, [], {**document, "questions": "none"}, {**document, "colour": "red"}):
         with pytest.raises(PlaybookInvalid):
             shape_check(broken)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+def test_a_text_that_no_database_takes_is_refused(text):
+    document = default_document()
+    document["texts"]["parked"]["ru"] = text
+    with pytest.raises(PlaybookInvalid, match="cannot be stored"):
+        shape_check(document)
+
+
+@pytest.mark.parametrize("path", ["/questions/²", "/questions/99", "/questions/x", "/nowhere/0", "/"])
+def test_a_pointer_to_nothing_changes_nothing(path):
+    document = default_document()
+    assert edit.value_at(document, f"{path}/texts") is None
+    assert edit.member_remove(document, path) == document
+    assert edit.member_move(document, path, 1) == document
+    assert edit.member_add(document, f"{path}/options") == document
 
 
 def test_the_default_document_is_complete():

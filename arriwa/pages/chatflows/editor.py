@@ -123,7 +123,7 @@ def edit(request: PageRequest, section: str) -> HttpResponse:
 @changing
 def _saved(request: PageRequest, section: str, found: Opened) -> HttpResponse:
     """Writes what was posted into the draft; a stale tab gets both and loses nothing."""
-    posted = {key: str(value) for key, value in request.POST.items() if key.startswith("/")}
+    posted = {key: str(text) for key, text in request.POST.items() if key.startswith("/")}
     groups = groups_of(section, found.document)
     fields = [one for group in groups for one in group.all_fields()]
     same_shape = request.POST.get("outline", "") == changes.outline(found.document)
@@ -151,7 +151,8 @@ def _saved(request: PageRequest, section: str, found: Opened) -> HttpResponse:
 def _anchor(action: str) -> str:
     """The card that the pressed button belongs to, as the page calls it."""
     parts = action.partition(":")[2].split("/")
-    return f"#card-{int(parts[2]) + 1}" if len(parts) > 2 and parts[2].isdigit() else ""
+    index = changes.index_of(parts[2]) if len(parts) > 2 else None
+    return "" if index is None else f"#card-{index + 1}"
 
 
 def _act(document: dict[str, Any], action: str) -> dict[str, Any]:

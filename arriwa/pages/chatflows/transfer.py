@@ -10,7 +10,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from arriwa.pages.access import PageRequest
-from arriwa.pages.chatflows.access import changing, reading, shown, workspace_of
+from arriwa.pages.chatflows.access import changing, number_in, reading, shown, workspace_of
 from arriwa.pages.chatflows.editor import Opened, opened
 from arriwa.pages.chatflows.labels import SECTIONS
 from arriwa.pages.chatflows.words import change_rows, problem_rows
@@ -36,10 +36,10 @@ def expert(request: PageRequest) -> HttpResponse:
 @reading
 def export(request: PageRequest) -> HttpResponse:
     """The draft, the live version or an older one as a file."""
-    number = request.GET.get("version", "")
+    number = number_in(request.GET.get("version", ""))
     try:
-        if number.isdigit():
-            document = document_at(workspace_of(request), int(number))
+        if number >= 0:
+            document = document_at(workspace_of(request), number)
         else:
             found = opened(workspace_of(request))
             if found is None:
@@ -49,7 +49,7 @@ def export(request: PageRequest) -> HttpResponse:
         messages.error(request, _(error.message))
         return HttpResponseRedirect("/chatflows/publish")
     answer = HttpResponse(_text(document), content_type="application/json; charset=utf-8")
-    name = f"playbook-{number or 'draft'}.json"
+    name = f"playbook-{'draft' if number < 0 else number}.json"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
