@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import pytest
 
@@ -13,8 +14,10 @@ from subscribers.playbook.load import (
     PlaybookInvalid,
     default_document,
     document_problems,
+    document_text,
     fingerprint,
     parse,
+    schema,
     shape_check,
 )
 from subscribers.playbook.presets import KEYS, NoSuchPreset, preset_document, presets
@@ -100,6 +103,18 @@ def test_a_pointer_to_nothing_changes_nothing(path):
     assert edit.member_remove(document, path) == document
     assert edit.member_move(document, path, 1) == document
     assert edit.member_add(document, f"{path}/options") == document
+
+
+def test_a_file_has_the_schemas_order_however_the_database_kept_it():
+    def shuffled(value):
+        if isinstance(value, dict):
+            return {key: shuffled(value[key]) for key in sorted(value, reverse=True)}
+        return [shuffled(item) for item in value] if isinstance(value, list) else value
+
+    text = document_text(shuffled(default_document()))
+    assert json.loads(text) == default_document()
+    assert list(json.loads(text)) == [key for key in schema()["properties"] if key in default_document()]
+    assert list(json.loads(text)["questions"][0])[:3] == ["key", "form", "texts"]
 
 
 def test_the_default_document_is_complete():

@@ -22,7 +22,13 @@ from subscribers.models import PlaybookVersion
 from subscribers.playbook import edit as changes
 from subscribers.playbook.complete import complete
 from subscribers.playbook.diff import playbook_diff
-from subscribers.playbook.load import PlaybookInvalid, default_document, document_problems, fingerprint
+from subscribers.playbook.load import (
+    PlaybookInvalid,
+    default_document,
+    document_ordered,
+    document_problems,
+    fingerprint,
+)
 from subscribers.playbook.presets import NoSuchPreset, preset_document, presets
 from subscribers.selectors import playbook_draft, playbook_latest
 from subscribers.services.playbook import DraftStale, draft_discard, draft_save
@@ -46,8 +52,8 @@ def opened(workspace: Workspace) -> Opened | None:
     """The workspace's document to edit; None before a preset was chosen."""
     draft, live = playbook_draft(workspace), playbook_latest(workspace)
     if draft is not None:
-        return Opened(draft.document, fingerprint(draft.document), draft, live)
-    return Opened(live.document, "", None, live) if live is not None else None
+        return Opened(document_ordered(draft.document), fingerprint(draft.document), draft, live)
+    return Opened(document_ordered(live.document), "", None, live) if live is not None else None
 
 
 @reading

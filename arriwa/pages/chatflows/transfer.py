@@ -15,7 +15,7 @@ from arriwa.pages.chatflows.editor import Opened, opened
 from arriwa.pages.chatflows.labels import SECTIONS
 from arriwa.pages.chatflows.words import change_rows, problem_rows
 from subscribers.playbook.diff import playbook_diff
-from subscribers.playbook.load import PlaybookInvalid, document_problems
+from subscribers.playbook.load import PlaybookInvalid, document_problems, document_text
 from subscribers.services.playbook import DraftStale, NoSuchVersion, document_at, draft_save
 
 #: Larger than any playbook, small enough to be read at once.
@@ -30,7 +30,7 @@ def expert(request: PageRequest) -> HttpResponse:
         return _saved(request, found)
     if found is None:
         return HttpResponseRedirect("/chatflows/playbook")
-    return _form(request, found, _text(found.document))
+    return _form(request, found, document_text(found.document))
 
 
 @reading
@@ -48,7 +48,7 @@ def export(request: PageRequest) -> HttpResponse:
     except NoSuchVersion as error:
         messages.error(request, _(error.message))
         return HttpResponseRedirect("/chatflows/publish")
-    answer = HttpResponse(_text(document), content_type="application/json; charset=utf-8")
+    answer = HttpResponse(document_text(document), content_type="application/json; charset=utf-8")
     name = f"playbook-{'draft' if number < 0 else number}.json"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
@@ -85,10 +85,6 @@ def _posted(request: PageRequest) -> str:
         return request.POST.get("document", "")
     body: bytes = upload.read(MOST_BYTES)
     return body.decode("utf-8-sig", "replace")
-
-
-def _text(document: dict[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
 def _form(
