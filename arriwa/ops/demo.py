@@ -76,7 +76,7 @@ def run_demo(*, once: bool, port: int | None, browser: bool) -> int:
         set_up(supervisor, addresses, kept, environment)
         if once:
             return journey(supervisor, addresses, kept)
-        show(addresses, supervisor, browser=browser)
+        show(addresses, kept, supervisor, browser=browser)
         supervisor.log.echo = True
         supervisor.serve()
         say("\n· stopping …")
@@ -201,11 +201,12 @@ def journey(supervisor: Supervisor, addresses: Addresses, kept: Secrets) -> int:
     return status if status >= 0 else 128 - status
 
 
-def show(addresses: Addresses, supervisor: Supervisor, *, browser: bool) -> None:
+def show(addresses: Addresses, kept: Secrets, supervisor: Supervisor, *, browser: bool) -> None:
     """Tell where to look."""
     say()
     say(f"  Tap the ad, be the lead   {addresses.sandbox}/")
     say(f"  Arriwa's API              {addresses.web}/api/docs/")
+    say(f"  Support: staff            {addresses.web}/admin/  (password {kept.staff_password})")
     say(f"  Log                       {supervisor.log.path}")
     say("  Stop with Ctrl-C.")
     say()

@@ -55,6 +55,8 @@ class Secrets:
     secret_key: str
     master_key: str
     api_token: str
+    #: Of the demo's staff account.
+    staff_password: str = ""
 
 
 def load_secrets(data: Path, instance: Instance, database_url: str | None) -> Secrets:
@@ -75,6 +77,9 @@ def load_secrets(data: Path, instance: Instance, database_url: str | None) -> Se
             "master_key", "ARRIWA_MASTER_KEY", lambda: base64.b64encode(secrets.token_bytes(32)).decode()
         ),
         api_token=kept("api_token", "ARRIWA_DEMO_API_TOKEN", lambda: secrets.token_urlsafe(32)),
+        staff_password=kept(
+            "staff_password", "ARRIWA_DEMO_STAFF_PASSWORD", lambda: secrets.token_urlsafe(12)
+        ),
     )
 
 
@@ -126,6 +131,7 @@ def product_environment(
         "ARRIWA_SECRET_KEY": kept.secret_key,
         "ARRIWA_MASTER_KEY": kept.master_key,
         "ARRIWA_DEMO_API_TOKEN": kept.api_token,
+        "ARRIWA_DEMO_STAFF_PASSWORD": kept.staff_password,
         "ARRIWA_DEBUG": "0",
         "ARRIWA_ENV": "demo",
         "ARRIWA_PUBLIC_URL": web_url,

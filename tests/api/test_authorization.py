@@ -41,6 +41,13 @@ MATRIX: dict[tuple[str, str], set[str]] = {
     ("post", "tokens/"): BOSSES,
     ("delete", f"tokens/{NONE}/"): BOSSES,
     ("get", "audit/"): BOSSES,
+    ("get", "playbook/draft/"): {"owner", "admin", "manager"},
+    ("put", "playbook/draft/"): BOSSES,
+    ("get", "playbook/versions/"): {"owner", "admin", "manager"},
+    ("post", "playbook/publish/"): BOSSES,
+    ("post", "playbook/rollback/"): BOSSES,
+    ("get", "bot/"): {"owner", "admin", "manager"},
+    ("patch", "bot/"): BOSSES,
     ("get", "subscribers/"): ALL,
     ("get", f"subscribers/{NONE}/ledger/"): ALL,
 }
@@ -90,7 +97,7 @@ def test_every_endpoint_is_in_the_matrix() -> None:
 
 def ask(method: str, path: str, token: str = "", **headers: str) -> Any:
     bearer = {"Authorization": f"Bearer {token}"} if token else {}
-    body = {"content_type": "application/json", "data": "{}"} if method in ("post", "patch") else {}
+    body = {"content_type": "application/json", "data": "{}"} if method in ("post", "put", "patch") else {}
     return getattr(Client(), method)(f"/api/v1/{path}", headers={**bearer, **headers}, **body)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -13,17 +16,23 @@ from django.urls import URLPattern
 from arriwa.api.urls import urlpatterns
 from subscribers.models import Subscriber
 from tenants.context import in_organization
-from tenants.models import ApiToken
+from tenants.models import ApiToken, Invitation, JoinRequest, Membership, Role
 from tenants.services import api_token_create, api_token_revoke
 from tests.support.ledger import subscriber_of
+from tests.support.members import join, person
 from tests.support.sandbox import Phone
 
 #: Addresses that everybody may see, and the one that is none.
-PUBLIC = {"schema/", "docs/", "^v1/(?P<rest>.*)$"}
+PUBLIC = {"schema/", "docs/", "^v1/(?P<rest>.*)$", "v1/auth/login"}
 ENDPOINTS = [
     str(p.pattern) for p in urlpatterns if isinstance(p, URLPattern) and str(p.pattern) not in PUBLIC
 ]
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 METHODS = ("get", "post", "put", "patch", "delete")
+
+
+#: What a changing call needs to come as far as the look-up of the row.
+BODIES = {"member": {"role": "analyst"}, "join_request": {"accept": False}}
 
 
 def address(endpoint: str, ids: dict[str, str]) -> str:
@@ -34,51 +43,94 @@ def address(endpoint: str, ids: dict[str, str]) -> str:
     return "/api/" + "/".join(parts)
 
 
-def ask(path: str, token: str | None, method: str = "get") -> Any:
+def ask(path: str, token: str | None, method: str = "get", body: Any = None) -> Any:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if body is not None and method != "get":
+        kwargs = {"data": json.dumps(body), "content_type": "application/json"}
+        return getattr(Client(), method)(path, headers=headers, **kwargs)
     return getattr(Client(), method)(path, headers=headers)
 
 
 @pytest.fixture(scope="module")
 def foreign(organizations: Any) -> str:
-    """A token of the second organization."""
+    """An owner's token of the second organization."""
     connection.set_schema_to_public()
-    return api_token_create(organization=organizations.other.organization, name="isolation")
+    here = organizations.other.organization
+    return api_token_create(organization=here, name="isolation", role=Role.OWNER)
 
 
 @pytest.fixture(scope="module")
 def own(organizations: Any) -> str:
-    """A token of the first organization."""
+    """An owner's token of the first organization."""
     connection.set_schema_to_public()
-    return api_token_create(organization=organizations.demo.organization, name="isolation")
+    here = organizations.demo.organization
+    return api_token_create(organization=here, name="isolation", role=Role.OWNER)
 
 
 @pytest.fixture
-def ids(demo: Any, phone: Phone, settle: Callable[..., None]) -> dict[str, str]:
+def ids(demo: Any, phone: Phone, settle: Callable[..., None]) -> Iterator[dict[str, str]]:
     """Ids of the first organization, by the name of the parameter that takes them."""
     phone.tap_ad()
     settle()
-    return {"subscriber": str(subscriber_of(demo.organization.schema_name, phone.number).id)}
+    connection.set_schema_to_public()
+    here = demo.organization
+    user = join(here, "analyst")
+    invitation = Invitation.objects.create(
+        organization=here, role="analyst", digest=uuid4().hex, created_by=user.id, expires_at=FAR
+    )
+    wish = JoinRequest.objects.create(organization=here, user=person())
+    api_token_create(organization=here, name="theirs", token=(secret := ApiToken.new_token()))
+    token = ApiToken.objects.get(digest=ApiToken.digest_of(secret))
+    yield {
+        "subscriber": str(subscriber_of(here.schema_name, phone.number).id),
+        "member": str(user.membership.id),
+        "invitation": str(invitation.id),
+        "join_request": str(wish.id),
+        "token": str(token.id),
+    }
+    connection.set_schema_to_public()
+    assert Membership.objects.filter(id=user.membership.id, role="analyst").exists()
+    assert Invitation.objects.filter(id=invitation.id, revoked_at=None).exists()
+    assert JoinRequest.objects.filter(id=wish.id, state="pending").exists()
+    assert ApiToken.objects.filter(id=token.id, revoked_at=None).exists()
+    for row in (user, invitation, wish.user, token):
+        row.delete()
 
 
 def test_there_are_endpoints_to_look_at() -> None:
-    assert len(ENDPOINTS) >= 2
+    assert len(ENDPOINTS) >= 15
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_another_organization_sees_nothing(
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "<" in e])
+def test_a_row_of_another_organization_is_not_there(
+    demo: Any, ids: dict[str, str], foreign: str, endpoint: str
+) -> None:
+    parameter = endpoint.partition(":")[2].partition(">")[0]
+    for method in METHODS:
+        answer = ask(address(endpoint, ids), foreign, method, BODIES.get(parameter))
+        assert answer.status_code in (404, 405), (method, answer.content)
+        assert [pk for pk in ids.values() if len(pk) > 8 and pk in answer.content.decode()] == []
+
+
+#: Lists in which the first organization has something to hide.
+LISTS = {"subscribers", "invitations", "tokens"}
+
+
+@pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "<" not in e])
+def test_a_list_shows_nothing_of_another_organization(
     demo: Any, ids: dict[str, str], own: str, foreign: str, endpoint: str
 ) -> None:
     with in_organization(demo.organization.schema_name):
-        theirs = [str(pk) for pk in Subscriber.objects.values_list("id", flat=True)]
+        theirs = {str(pk) for pk in Subscriber.objects.values_list("id", flat=True)}
+        theirs |= {str(demo.workspace.id), str(demo.organization.id)}
+    theirs |= {pk for pk in ids.values() if len(pk) > 8}
     path = address(endpoint, ids)
-    mine = ask(path, own)
-    assert mine.status_code == 200
-    assert any(pk in mine.content.decode() for pk in theirs), "there is something to hide"
-    for method in METHODS:
-        answer = ask(path, foreign, method)
-        assert answer.status_code in ((404, 405) if "<" in endpoint else (200, 405))
-        assert [pk for pk in theirs if pk in answer.content.decode()] == []
+    mine, others = ask(path, own), ask(path, foreign)
+    assert mine.status_code == others.status_code
+    assert mine.status_code in (200, 404, 405)
+    if endpoint.strip("/").rpartition("/")[2] in LISTS:
+        assert any(pk in mine.content.decode() for pk in theirs), "there is something to hide"
+    assert [pk for pk in theirs if pk in others.content.decode()] == []
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)

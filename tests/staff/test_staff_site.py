@@ -315,7 +315,7 @@ def test_a_connection_is_paused_and_resumed_and_the_log_names_support(inside: Cl
 
 
 def test_a_connection_is_tested(inside: Client, demo: Any) -> None:
-    page = act(inside, path_of(Connection), "check", demo.connections["stripe"].id)
+    page = act(inside, path_of(Connection), "test_chosen", demo.connections["stripe"].id)
     assert "Tested: 1" in page
     with in_organization(demo.organization.schema_name):
         assert Connection.objects.get(id=demo.connections["stripe"].id).checked_at is not None

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.test import Client
 
@@ -71,7 +70,8 @@ def signed_in(user: Any, **kwargs: Any) -> Client:
     """A browser in which the person is signed in."""
     connection.set_schema_to_public()
     client = Client(**kwargs)
-    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[-1 if not user.is_staff else 0])
+    backend = "StaffPasswords" if user.is_staff else "FacebookSessions"
+    client.force_login(user, backend=f"tenants.signin.backends.{backend}")
     return client
 
 

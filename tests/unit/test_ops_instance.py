@@ -55,7 +55,8 @@ def test_instance_name_cannot_leave_the_data_folder(tmp_path: Path) -> None:
 
 
 def test_secrets_are_made_once_and_closed_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ARRIWA_SECRET_KEY", "ARRIWA_MASTER_KEY", "ARRIWA_DEMO_API_TOKEN"):
+    names = ("ARRIWA_SECRET_KEY", "ARRIWA_MASTER_KEY", "ARRIWA_DEMO_API_TOKEN", "ARRIWA_DEMO_STAFF_PASSWORD")
+    for name in names:
         monkeypatch.delenv(name, raising=False)
     instance = claim_instance(tmp_path, "demo")
     kept = load_secrets(tmp_path, instance, None)

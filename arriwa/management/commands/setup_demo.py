@@ -15,6 +15,7 @@ from arriwa.provision import provision
 from arriwa.schedule import schedule_install
 from tenants.models import Role
 from tenants.services import api_token_create
+from tenants.staff import staff_create
 
 ACCOUNTS = settings.BASE_DIR / "sandbox" / "accounts.json"
 
@@ -46,5 +47,8 @@ class Command(BaseCommand):
             role=Role.OWNER,
             token=os.environ.get("ARRIWA_DEMO_API_TOKEN", ""),
         )
+        password = os.environ.get("ARRIWA_DEMO_STAFF_PASSWORD", "")
+        if password:
+            staff_create(username="staff", email="staff@arriwa.example", password=password)
         organization = str(made["demo"].organization.id)
         self.stdout.write(json.dumps({"api_token": token, "organization": organization}))
