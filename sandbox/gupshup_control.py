@@ -45,7 +45,7 @@ class PartnerControl:
         raise Denied(404, "No such template")
 
     async def app(self, request: web.Request) -> web.Response:
-        """{app_id, balance?, link_ends?, facts?}: wallet, end of the link, waba/info with an account-event."""
+        """{app_id, balance?, link_ends?, facts?}: wallet, the link's end, waba/info with an account-event."""
         given: dict[str, Any] = await request.json()
         settings = self._app(given)
         settings |= {key: given[key] for key in ("balance", "link_ends") if key in given}

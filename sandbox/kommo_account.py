@@ -6,7 +6,6 @@ Source: reference/crm_pay_audiences.md A3-A5. Ids of all accounts start alike, a
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -305,26 +304,3 @@ def _multitext(row: dict[str, Any], value: dict[str, Any], path: str) -> dict[st
             "NotSupportedChoice", f"{path}.enum_code", "The value you selected is not a valid choice."
         )
     return {"value": str(value["value"]), "enum_id": enum["id"], "enum_code": code}
-
-
-# --- search ---------------------------------------------------------------------------------------
-
-
-def put_in_index(entity: Entity, lag: float) -> None:
-    """Makes the entity's present text findable after `lag` seconds of real time."""
-    texts = [entity.name, *(str(v["value"]) for values in entity.values.values() for v in values)]
-    entity.index.append((time.monotonic() + lag, "\n".join(texts).lower()))
-
-
-def matches(entity: Entity, query: str) -> bool:
-    """Full-text search over filled fields in the index as it is now; digits match inside phone numbers."""
-    now = time.monotonic()
-    text = next((text for at, text in reversed(entity.index) if at <= now), None)
-    if text is None:
-        return False
-    if query.lower() in text:
-        return True
-    if not re.fullmatch(r"[\d\s()+-]{4,}", query):
-        return False
-    digits = re.sub(r"\D", "", query)
-    return any(digits in re.sub(r"\D", "", line) for line in text.split("\n"))

@@ -13,8 +13,8 @@ from sandbox.kommo_account import (
     Account,
     Entity,
     Invalid,
-    put_in_index,
 )
+from sandbox.kommo_search import put_in_index
 
 
 def build(account: Account, kind: str, asked: dict[str, Any], now: int) -> Entity:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.kommo_account import ADMIN, PIPELINE, Account, Entity, matches
+from sandbox.kommo_account import ADMIN, PIPELINE, Account, Entity
 from sandbox.kommo_call import Answer, Call, href, page
+from sandbox.kommo_search import matches
 
 
 def shown(account: Account, entity: Entity, with_: str = "") -> dict[str, Any]:

@@ -281,6 +281,8 @@ SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https:") else "http"
+# Outside development one proxy stands in front, as SECURE_PROXY_SSL_HEADER says.
+ALLAUTH_TRUSTED_PROXY_COUNT = 0 if _DEVELOPMENT else 1
 ACCOUNT_RATE_LIMITS = {"facebook": "120/m/ip", "join_request": "20/h/user"}
 LOGIN_URL = LOGIN_REDIRECT_URL = "/"
 

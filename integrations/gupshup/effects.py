@@ -98,9 +98,10 @@ class MessageEffect(DeliveryEffect):
 
     def renewed(self, job: Job, task: Claimed) -> Verdict | None:
         """A token that ended is replaced; the refused send went nowhere and is made again."""
-        mine = task.attempts <= TOKEN_ATTEMPTS and token_refused(
-            job.delivery.connection_id, job.settings.token
-        )
+        # A locked account is no matter of the token.
+        if getattr(job.error, "status", None) != 401 or task.attempts > TOKEN_ATTEMPTS:
+            return None
+        mine = token_refused(job.delivery.connection_id, job.settings.token)
         return Verdict(Outcome.RETRY, delay=1.0) if mine else None
 
     def held(self, delivery: Delivery) -> Verdict:

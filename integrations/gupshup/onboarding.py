@@ -247,7 +247,9 @@ def onboarding_drop(*, workspace: Workspace, identity: UUID, actor: Actor) -> No
         raise NotYet(_("This number is live; disconnect it under Credentials instead."))
     if onboarding.connection is not None:
         Connection.objects.filter(id=onboarding.connection.id).update(
-            state=Connection.State.PAUSED, state_reason="Taken off the list before it was live."
+            state=Connection.State.PAUSED,
+            state_reason="Taken off the list before it was live.",
+            paused_by=actor.id,
         )
     name = onboarding.app_name
     onboarding.delete()

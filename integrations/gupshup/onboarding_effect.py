@@ -110,7 +110,7 @@ class OnboardingEffect:
             look_later(onboarding.id, pause(step, known.get("code", ""), age))
 
     def _failed(self, onboarding: NumberOnboarding, work: Work, error: ArriwaError, task: Claimed) -> Verdict:
-        refused = isinstance(error, CredentialRefused)
+        refused = isinstance(error, CredentialRefused) and error.status == 401
         if refused and task.attempts <= MAX_REFUSALS and _renew(onboarding, work):
             return Verdict(Outcome.RETRY, delay=1.0)
         if isinstance(error, Throttled) and task.attempts < MAX_ATTEMPTS:

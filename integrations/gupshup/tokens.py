@@ -151,15 +151,15 @@ class TokenEffect:
     parks = False
 
     def prepare(self, tasks: list[Claimed]) -> list[Attempt]:
-        """Nothing to do for a connection that is gone or whose token is good."""
+        """Nothing to do for a connection that is gone, that a person paused, or whose token is good."""
         return [self._prepare(task) for task in tasks]
 
     def _prepare(self, task: Claimed) -> Attempt:
         row = PartnerToken.objects.filter(platform=PLATFORM).first()
         partner = _opened(row) if row else ""
         connection = Connection.objects.filter(id=task.subject).first()
-        fresh = connection is not None and _fresh(connection)
-        if (task.subject == NO_APP and partner) or (task.subject != NO_APP and (connection is None or fresh)):
+        idle = connection is None or _given_up(connection) or _fresh(connection)
+        if (task.subject == NO_APP and partner) or (task.subject != NO_APP and idle):
             return Attempt([task], verdict=Verdict(Outcome.DONE))
         try:
             client = partner_client()
@@ -227,6 +227,10 @@ class TokenEffect:
         return Verdict(Outcome.RETRY, delay=backoff(task.attempts))
 
 
+def _given_up(connection: Connection) -> bool:
+    return connection.state == Connection.State.PAUSED and connection.paused_by is not None
+
+
 def _fresh(connection: Connection) -> bool:
     token = connection.secrets().get("token")
     return bool(token) and (connection.expires_at is None or connection.expires_at - EARLY > real_now())
@@ -252,7 +256,10 @@ def _store_app(connection_id: UUID, minted: Minted) -> None:
         return
     connection.set_secrets({**connection.secrets(), "token": minted.token, "token_id": minted.id})
     connection.expires_at = minted.expires_at
-    connection.save(update_fields=["secrets_sealed", "expires_at"])
+    if connection.state == Connection.State.PAUSED and connection.paused_by is None:
+        # We had paused it ourselves, while no token was to be had.
+        connection.state, connection.state_reason = Connection.State.ACTIVE, ""
+    connection.save(update_fields=["secrets_sealed", "expires_at", "state", "state_reason"])
     if connection.state == Connection.State.ACTIVE:
         connection_resume(connection=connection.id)
     if minted.expires_at is not None:

@@ -60,29 +60,9 @@ def conversation_advance(
     playbook = playbook_content(conversation.playbook_id)
     before = snapshot_from_json(conversation.snapshot)
     now = clock.now()
-    facts = t.Facts(
-        now=now,
-        playbook=playbook,
-        language=playbook.language_for(conversation.subscriber.language),
-        opted_out=conversation.subscriber.opted_out_at is not None,
-        human_holds=conversation.human_since is not None,
-        published=playbook_speaks(conversation.playbook_id),
-        bot_on=conversation.workspace.speaks_on(conversation.channel),
-        known_customer=conversation.subscriber.known_customer_at is not None,
-        new_order=str(uuid4()),
-    )
+    facts = _facts(conversation, playbook, now)
     decision = machine.decide(before, signal, facts)
-    row_insert(
-        DecisionLog(
-            conversation=conversation,
-            decided_at=now,
-            signal=type(signal).__name__,
-            state_before=before.state,
-            state_after=decision.snapshot.state,
-            turn=decision.snapshot.turn,
-            reason=decision.reason[:400],
-        )
-    )
+    _log(conversation, signal, before, decision, now)
     if decision.snapshot != before:
         conversation.snapshot = snapshot_to_json(decision.snapshot)
         conversation.state = decision.snapshot.state
@@ -106,6 +86,38 @@ def conversation_advance(
             due_at=now + timedelta(seconds=timer.seconds),
         )
     return decision
+
+
+def _facts(conversation: Conversation, playbook: Playbook, now: datetime) -> t.Facts:
+    """What the machine may know of the moment."""
+    return t.Facts(
+        now=now,
+        playbook=playbook,
+        language=playbook.language_for(conversation.subscriber.language),
+        opted_out=conversation.subscriber.opted_out_at is not None,
+        human_holds=conversation.human_since is not None,
+        published=playbook_speaks(conversation.playbook_id),
+        bot_on=conversation.workspace.speaks_on(conversation.channel),
+        known_customer=conversation.subscriber.known_customer_at is not None,
+        new_order=str(uuid4()),
+    )
+
+
+def _log(
+    conversation: Conversation, signal: t.Signal, before: t.Snapshot, decision: t.Decision, now: datetime
+) -> None:
+    """The decision's line in the lead's ledger."""
+    row_insert(
+        DecisionLog(
+            conversation=conversation,
+            decided_at=now,
+            signal=type(signal).__name__,
+            state_before=before.state,
+            state_after=decision.snapshot.state,
+            turn=decision.snapshot.turn,
+            reason=decision.reason[:400],
+        )
+    )
 
 
 @transaction.atomic

@@ -10,8 +10,12 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from integrations.models import Connection
 from integrations.receipts.receiver import Receiver
-from tenants.services import api_token_create, hook_route_create
+from tenants.context import in_organization
+from tenants.services import api_token_create, hook_route_create, workspace_create
+from tenants.workspaces.models import Workspace
+from tests.support.chatflows import Browser, ready
 from tests.support.members import club, club_organization  # noqa: F401
 from tests.support.receiver import nothing_else
 
@@ -67,3 +71,24 @@ def api(demo: Any, tokens: dict[str, str]) -> Callable[..., Any]:
         return Client().get(f"/api/v1/{path}", params, headers=headers)
 
     return get
+
+
+@pytest.fixture
+def workspace(demo: Any) -> Iterator[Workspace]:
+    """An open workspace without a playbook; the organization's schema is entered for the test's own looks."""
+    made = workspace_create(organization=demo.organization, name="fresh", business_id=f"bm-{uuid.uuid4()}")
+    with in_organization(demo.organization.schema_name):
+        ready(demo.organization, made, demo.workspace)
+    yield made
+    with in_organization(demo.organization.schema_name):
+        Connection.objects.filter(workspace=made).delete()
+
+
+@pytest.fixture
+def browser(demo: Any, workspace: Workspace) -> Callable[..., Browser]:
+    return lambda role="owner": Browser(demo.organization, workspace, role)
+
+
+@pytest.fixture
+def inside(demo: Any) -> Callable[[], Any]:
+    return lambda: in_organization(demo.organization.schema_name)

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 
-from integrations.models import Connection
 from subscribers.playbook.load import default_document
-from tenants.context import in_organization
 from tenants.models import Role
-from tenants.services import api_token_create, workspace_create
-from tests.api.test_chatflows_pages import ready
-
-
-@pytest.fixture
-def workspace(demo: Any) -> Iterator[Any]:
-    """An open workspace without a playbook, beside the organization's first."""
-    made = workspace_create(organization=demo.organization, name="fresh", business_id=f"bm-{uuid.uuid4()}")
-    with in_organization(demo.organization.schema_name):
-        ready(demo.organization, made, demo.workspace)
-    yield made
-    with in_organization(demo.organization.schema_name):
-        Connection.objects.filter(workspace=made).delete()
+from tenants.services import api_token_create
 
 
 @pytest.fixture

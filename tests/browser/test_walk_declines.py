@@ -1,4 +1,4 @@
-"""A tenant declines, cancels, loses his access at each step, is told what it means, and recovers (T3.1, T3.5, T3.6)."""
+"""A tenant declines, cancels, loses his access at each step, is told so, and recovers (T3.1, T3.5, T3.6)."""
 
 from __future__ import annotations
 

@@ -68,3 +68,30 @@ def whatsapp(sandbox: Sandbox) -> Iterator[Callable[..., None]]:
     app = ACCOUNTS["demo"]["gupshup"]["app_id"]
     yield lambda **settings: sandbox.post("/gupshup/_settings", {"app_id": app, **settings})
     sandbox.post("/gupshup/_settings", {"app_id": app, "fail": {}, "delay": 0.005})
+
+
+@pytest.fixture
+def nord(demo: Any) -> Any:
+    """A workspace of its own in the demo organization."""
+    from tests.support.onboarding import own_workspace
+
+    return own_workspace(demo)
+
+
+@pytest.fixture
+def gupshup(sandbox: Sandbox, demo: Any) -> Iterator[Sandbox]:
+    """Its limits per minute are not for tests that make many apps."""
+    from django.core import mail
+
+    sandbox.post("/gupshup/_partner", {"limits": False, "live_delay": 0.01, "review_delay": 0.01})
+    mail.outbox.clear()
+    yield sandbox
+    sandbox.post("/gupshup/_partner", {"reject": {}, "taken": [], "most_links": 5})
+
+
+@pytest.fixture
+def walk(gupshup: Sandbox, nord: Any, settle: Callable[..., None]) -> Any:
+    """A number at the beginning of its way."""
+    from tests.support.onboarding import begin
+
+    return begin(gupshup, nord, settle)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core import mail
 from django.test import Client
 
 from integrations.models import NumberOnboarding
@@ -32,14 +31,6 @@ def member(made: Any, role: Role, workspace: Any = None) -> Client:
         session["workspace"] = str(workspace.id)
         session.save()
     return client
-
-
-@pytest.fixture
-def gupshup(sandbox: Sandbox, demo: Any) -> Iterator[Sandbox]:
-    sandbox.post("/gupshup/_partner", {"limits": False, "live_delay": 0.01, "review_delay": 0.01})
-    mail.outbox.clear()
-    yield sandbox
-    sandbox.post("/gupshup/_partner", {"reject": {}, "taken": [], "most_links": 5})
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialToken
+from django.db import connection
 from django.test import Client
 
 from tenants.models import User
@@ -195,6 +197,22 @@ def test_two_tabs_of_one_person_are_one_sign_in(sandbox: Sandbox, person: Facebo
     assert browser.user == user
 
 
+def test_a_new_person_who_comes_twice_at_once_is_one_user(person: FacebookPerson) -> None:
+    browsers = [Browser() for _ in range(4)]
+    locations = [person.consent(browser.dialog()) for browser in browsers]
+
+    def come(browser: Browser, location: str) -> int:
+        try:
+            return int(browser.come_back(location).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(browsers)) as pool:
+        assert list(pool.map(come, browsers, locations)) == [302] * len(browsers)
+    assert len({browser.user for browser in browsers}) == 1
+    assert SocialAccount.objects.filter(uid=person.id).count() == 1
+
+
 def test_another_account_in_a_second_tab_is_refused_and_changes_nothing(sandbox: Sandbox) -> None:
     browser, person = signed_in(sandbox)
     other = make_person(sandbox.url)
@@ -257,6 +275,16 @@ def test_a_password_opens_the_door_for_staff_alone(database: Any) -> None:
             user if staff else None
         )
         assert authenticate(None, email=user.email, password="correct horse") is None
+
+
+def test_dialogs_are_limited_by_address(settings: Any) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"facebook": "2/m/ip"}
+    browser = Browser()
+    for _ in range(2):
+        browser.dialog()
+    answer = browser.client.post("/sign-in/facebook")
+    assert answer.status_code == 429 and "Too many sign-ins" in answer.content.decode()
+    Browser().dialog()
 
 
 def test_without_an_app_the_page_says_so(settings: Any) -> None:

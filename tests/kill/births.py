@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,7 +17,7 @@ from tenants.models import Birth, Membership, Organization
 from tenants.workspaces.models import AuditEntry, Workspace
 from tests.kill.holds import Hold
 from tests.kill.stack import Stack, until
-from tests.support.births import person
+from tests.support.births import page_new, person
 from tests.support.catalog import catalog
 
 BUSINESSES = [{"id": "bm-1", "name": "School"}, {"id": "bm-2", "name": "Shop"}]
@@ -33,8 +32,7 @@ def birth_new() -> Birth:
     connection.set_schema_to_public()
     heard: list[str] = []
     wakeup.listen_here(heard.append, [wakeup.BIRTHS])
-    page = f"page-{uuid.uuid4().hex[:12]}"
-    birth = birth_request(user=person(), page_id=page, page_name="A school", businesses=BUSINESSES)
+    birth = birth_request(user=person(), page_id=page_new(), page_name="A school", businesses=BUSINESSES)
     wakeup.stop_listening(heard.append)
     return birth
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import translation
 from django_tenants.utils import schema_context
 
 from arriwa.outbox import wakeup
@@ -22,27 +20,23 @@ from tenants.birth import (
     birth_advance,
     birth_progress,
     birth_request,
-    birth_retry,
     births_advance,
 )
-from tenants.birth.steps import MOST_ATTEMPTS, UNEXPECTED, schema_name_of
-from tenants.models import Birth, Membership, Organization, Role, User
-from tenants.schemas.migrations import schema_state
+from tenants.birth.steps import schema_name_of
+from tenants.models import Birth, Membership, Organization, Role
 from tenants.services import membership_create, organization_create
-from tenants.workspaces.models import AuditEntry, Workspace
-from tests.support.births import person
+from tenants.workspaces.models import AuditEntry
+from tests.support.births import ONE, TWO, ask, audit, born, exists, page_new, person, workspaces
 from tests.support.catalog import catalog
 from tests.support.isolation import fingerprint
 
 pytestmark = pytest.mark.usefixtures("database")
-ONE = {"id": "bm-1", "name": "School"}
-TWO = {"id": "bm-2", "name": "Shop", "language": "en", "time_zone": "Asia/Almaty"}
 
 
 @pytest.fixture
 def page() -> str:
     connection.set_schema_to_public()
-    return f"page-{uuid.uuid4().hex[:12]}"
+    return page_new()
 
 
 @pytest.fixture(autouse=True)
@@ -55,31 +49,8 @@ def wakeups() -> Iterator[list[str]]:
     connection.set_schema_to_public()
 
 
-def ask(user: User, page: str, *businesses: dict[str, str]) -> Birth:
-    chosen = businesses or (ONE,)
-    return birth_request(user=user, page_id=page, page_name="A school", businesses=chosen)
-
-
-def born(user: User, page: str, *businesses: dict[str, str]) -> Birth:
-    return birth_advance(birth=ask(user, page, *businesses))
-
-
-def workspaces(birth: Birth) -> dict[str, Workspace]:
-    with schema_context(schema_name_of(birth)):
-        return {workspace.business_id: workspace for workspace in Workspace.objects.all()}
-
-
-def audit(birth: Birth) -> list[tuple[str, str]]:
-    with schema_context(schema_name_of(birth)):
-        return list(AuditEntry.objects.order_by("at").values_list("action", "subject"))
-
-
 def schemas_of(page: str) -> list[str]:
-    return [schema_name_of(birth) for birth in Birth.objects.filter(page_id=page) if _exists(birth)]
-
-
-def _exists(birth: Birth) -> bool:
-    return schema_state(schema_name_of(birth)).missing is not None
+    return [schema_name_of(birth) for birth in Birth.objects.filter(page_id=page) if exists(birth)]
 
 
 def test_a_birth_makes_the_organization_its_workspaces_and_its_owner(page: str, wakeups: list[str]) -> None:
@@ -235,98 +206,6 @@ def test_a_choice_that_cannot_be_used_is_refused(
 ) -> None:
     with pytest.raises(BirthRefused):
         birth_request(user=person(), page_id=page_id, page_name=name, businesses=businesses)
-
-
-# --- failures ---------------------------------------------------------------------------------------
-
-
-def failing(birth: Birth) -> Birth:
-    """Its schema is there already, as nothing but a fault can make it."""
-    with connection.cursor() as cursor:
-        cursor.execute(f'CREATE SCHEMA "{schema_name_of(birth)}"')
-    return birth_advance(birth=birth)
-
-
-def repair(birth: Birth) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f'DROP SCHEMA "{schema_name_of(birth)}"')
-
-
-def test_a_failed_step_shows_its_error_and_can_be_tried_again(page: str) -> None:
-    user = person()
-    failed = failing(ask(user, page))
-    assert failed.state == Birth.State.FAILED and "schema is there already" in failed.error_text
-    progress = birth_progress(failed)
-    assert [step.state for step in progress.steps] == ["failed", "waiting", "waiting"]
-    assert progress.finished and progress.error_text == failed.error_text
-    assert not Organization.objects.filter(page_id=page).exists()
-    # Nothing goes on by itself, and a retry that meets the same fault says so again.
-    births_advance()
-    assert birth_advance(birth=failed).attempts == 1
-    assert birth_advance(birth=birth_retry(birth=failed)).state == Birth.State.FAILED
-    repair(failed)
-    again = ask(user, page)
-    assert again.id == failed.id and (again.state, again.error_text) == (Birth.State.WAITING, "")
-    assert birth_advance(birth=again).state == Birth.State.DONE
-
-
-def test_an_unforeseen_error_is_told_in_general_words(page: str, caplog: pytest.LogCaptureFixture) -> None:
-    birth = ask(person(), page)
-    Birth.objects.filter(id=birth.id).update(businesses=[{"unknown": "form"}])
-    failed = birth_advance(birth=birth)
-    assert (failed.state, failed.step, failed.error_text) == ("failed", "workspaces", UNEXPECTED)
-    assert any(record.exc_info for record in caplog.records)
-    with translation.override("ru"):
-        assert birth_progress(failed).error_text
-    assert [step.state for step in birth_progress(failed).steps] == ["done", "failed", "waiting"]
-
-
-def test_after_a_failure_someone_else_may_set_the_page_up_afresh(page: str) -> None:
-    first = ask(person(), page, ONE)
-    Birth.objects.filter(id=first.id).update(businesses=[ONE, {"unknown": "form"}])
-    failed = birth_advance(birth=first)
-    assert failed.step == "workspaces" and _exists(failed)
-    heir = person()
-    done = born(heir, page, TWO)
-    assert done.id != failed.id and not _exists(failed)
-    assert set(workspaces(done)) == {"bm-2"}
-    assert Membership.objects.get(organization=done.organization).user == heir
-
-
-def test_a_page_whose_organization_is_gone_can_be_chosen_again(page: str) -> None:
-    user = person()
-    first = born(user, page)
-    assert first.organization is not None
-    first.organization.delete()
-    second = born(user, page)
-    assert second.state == Birth.State.DONE and second.id != first.id
-    assert second.organization_id != first.organization_id
-
-
-def test_a_page_that_got_an_organization_meanwhile_says_so(page: str) -> None:
-    birth = ask(person(), page)
-    organization_create(name="quicker", page_id=page)
-    failed = birth_advance(birth=birth)
-    assert failed.step == "membership" and "organization meanwhile" in failed.error_text
-    assert Organization.objects.get(page_id=page).name == "quicker"
-
-
-def test_a_birth_begun_by_older_code_is_begun_anew(page: str) -> None:
-    birth = ask(person(), page)
-    Birth.objects.filter(id=birth.id).update(state=Birth.State.RUNNING, step="membership")
-    with connection.cursor() as cursor:
-        schema = schema_name_of(birth)
-        cursor.execute(f'CREATE SCHEMA "{schema}"')
-        cursor.execute(f'CREATE TABLE "{schema}".django_migrations (app text, name text)')
-    done = birth_advance(birth=birth)
-    assert done.state == Birth.State.DONE and schema_state(schema).current
-
-
-def test_a_birth_that_kills_its_workers_is_given_up(page: str) -> None:
-    birth = ask(person(), page)
-    Birth.objects.filter(id=birth.id).update(state=Birth.State.RUNNING, attempts=MOST_ATTEMPTS)
-    failed = birth_advance(birth=birth)
-    assert failed.state == Birth.State.FAILED and "interrupted" in failed.error_text
 
 
 # --- what the page shows ----------------------------------------------------------------------------

@@ -96,12 +96,15 @@ def test_a_dataset_follows_the_numbers_whatsapp_account(workspace: Workspace) ->
 
 
 def test_among_several_nobody_is_guessed(workspace: Workspace) -> None:
-    number = connect(workspace, "gupshup")
+    meta, number = connect(workspace, "meta"), connect(workspace, "gupshup")
+    first = add(meta, Kind.GOOD_PIXEL)
     for _ in range(2):
-        connect(workspace, "stripe")
+        add(meta, Kind.GOOD_PIXEL)
         connect(workspace, "kommo")
+    assert route_of(workspace.id, number.id).good_pixel == first
+    asset_remove(asset=first, actor=ACTOR)
     route = route_of(workspace.id, number.id)
-    assert route.payments is None and route.kommo is None and route.meta is None
+    assert route.good_pixel is None and route.kommo is None and route.meta == meta
 
 
 def test_an_option_of_another_workspace_is_refused(workspace: Workspace, demo: Any) -> None:

@@ -9,7 +9,11 @@ from typing import Any
 
 import requests
 
+from arriwa.outbox.enqueue import real_now
+from arriwa.outbox.models import NO_CONNECTION, OutboxTask
+from arriwa.outbox.registry import Claimed
 from integrations.gupshup import onboarding
+from integrations.gupshup import onboarding_steps as steps
 from integrations.gupshup.onboarding import Contact
 from integrations.models import NumberOnboarding
 from subscribers.playbook.load import default_document
@@ -88,3 +92,48 @@ def begin(sandbox: Sandbox, made: Any, settle: Any, *, way: str = "new", **given
     values = {"way": way, "contact": contact, "region": "DE", **given}
     walk.act(onboarding.onboarding_start, **values)
     return walk
+
+
+def due_now(kind: str = "gupshup.onboarding") -> None:
+    """What was put off is due."""
+    OutboxTask.objects.filter(kind=kind).update(available_at=real_now())
+
+
+def apps_of(sandbox: Sandbox, walk: Walk) -> list[str]:
+    """Names of the apps that this onboarding made."""
+    start = steps.app_name(walk.made.workspace.name, walk.identity.hex, 0)
+    return [name for name in sandbox.get("/_accounts") if name.startswith(start)]
+
+
+def subscriptions_of(sandbox: Sandbox, walk: Walk) -> list[Any]:
+    """The app's subscriptions."""
+    rows = sandbox.state("gupshup")["subscriptions"]
+    return [row for row in rows if row["appId"] == walk.row.app_id]
+
+
+def asked_of(sandbox: Sandbox, walk: Walk, path: str, query: str = "") -> list[Any]:
+    """Requests about the app to a path, with a query."""
+    rows = [row for row in sandbox.received("gupshup") if walk.row.app_id in row["path"]]
+    key, _, value = query.partition("=")
+    return [row for row in rows if path in row["path"] and (not key or row["query"].get(key) == value)]
+
+
+def link_end(walk: Walk) -> None:
+    """Five days pass, for Gupshup and for us; the sandbox's clock stays, for tokens are older than it."""
+    with in_organization(walk.made.organization.schema_name):
+        NumberOnboarding.objects.filter(id=walk.identity).update(link_expires_at=real_now())
+    walk.sandbox.post("/gupshup/_app", {"app_id": walk.row.app_id, "link_ends": 0})
+
+
+def claimed(walk: Walk) -> Claimed:
+    """A task in hand for the onboarding."""
+    schema = walk.made.organization.schema_name
+    return Claimed(0, "events", "gupshup.onboarding", schema, walk.identity, NO_CONNECTION, "", "", (), 1)
+
+
+def token_of(walk: Walk) -> str:
+    """The app's token as we keep it."""
+    with in_organization(walk.made.organization.schema_name):
+        connection = walk.row.connection
+        assert connection is not None
+        return str(connection.secrets()["token"])

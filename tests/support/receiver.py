@@ -8,10 +8,19 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from django.db import connections
+
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 64
+
+    def process_request_thread(self, *given: Any) -> None:
+        """Each request has a thread of its own: what that one has opened ends with it."""
+        try:
+            super().process_request_thread(*given)
+        finally:
+            connections.close_all()
 
 
 class _Quiet(WSGIRequestHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,13 +15,17 @@ from tests.support.sandbox import Sandbox
 
 #: Facebook sends people back to loopback addresses only.
 HOST = "127.0.0.1"
+_addresses = (f"{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in itertools.count(1))
 
 
 class Browser:
     """One browser with its session."""
 
     def __init__(self, language: str = "en") -> None:
-        self.client = Client(SERVER_NAME=HOST, headers={"accept-language": language})
+        # An address of its own: sign-ins are limited by it.
+        self.client = Client(
+            SERVER_NAME=HOST, REMOTE_ADDR=f"10.{next(_addresses)}", headers={"accept-language": language}
+        )
 
     def dialog(self, **fields: str) -> str:
         """Presses "Continue with Facebook"; the dialog's address."""

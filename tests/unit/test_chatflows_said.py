@@ -9,7 +9,7 @@ import pytest
 
 from arriwa.common.errors import ArriwaError
 from arriwa.pages.chatflows import said
-from arriwa.pages.chatflows.sections import TEXT_LABELS
+from arriwa.pages.chatflows.labels import TEXT_LABELS
 from subscribers import customers
 from subscribers.playbook import checks, diff, presets
 from subscribers.services import customers as imports

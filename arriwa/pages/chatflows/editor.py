@@ -15,7 +15,8 @@ from django.views.decorators.http import require_POST
 from arriwa.pages.access import PageRequest
 from arriwa.pages.chatflows.access import changing, reading, shown, workspace_of
 from arriwa.pages.chatflows.fields import Field, filled, written
-from arriwa.pages.chatflows.sections import LANGUAGES, SECTIONS, Group, groups_of
+from arriwa.pages.chatflows.labels import LANGUAGES, SECTIONS
+from arriwa.pages.chatflows.sections import Group, groups_of
 from arriwa.pages.chatflows.words import change_rows, problem_rows
 from subscribers.models import PlaybookVersion
 from subscribers.playbook import edit as changes

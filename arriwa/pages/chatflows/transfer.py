@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from arriwa.pages.access import PageRequest
 from arriwa.pages.chatflows.access import changing, reading, shown, workspace_of
 from arriwa.pages.chatflows.editor import Opened, opened
-from arriwa.pages.chatflows.sections import SECTIONS
+from arriwa.pages.chatflows.labels import SECTIONS
 from arriwa.pages.chatflows.words import change_rows, problem_rows
 from subscribers.playbook.diff import playbook_diff
 from subscribers.playbook.load import PlaybookInvalid, document_problems

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -19,6 +22,15 @@ from integrations.base.connect import connection_pause, connection_resume
 from integrations.base.withdrawal import connection_withdraw
 
 HOME = "/credentials"
+
+#: Platform → what stops with a connection of it.
+EFFECTS: Final[dict[str, str | Promise]] = {
+    "meta": gettext_lazy("Meta hears nothing more of this workspace, which closes until access is given."),
+    "gupshup": gettext_lazy("Nobody who writes to this number is answered any more."),
+    "kommo": gettext_lazy("Deals in this account are no longer made and no longer move."),
+    "stripe": gettext_lazy("No payment links are sent, and payments are no longer noticed."),
+    "flowise": gettext_lazy("Arriwa's own rules judge free text instead of the agent."),
+}
 
 
 @require_POST
@@ -66,8 +78,11 @@ def remove(request: PageRequest, connection_id: UUID) -> HttpResponse:
     """Asks first and tells what stops."""
     connection = own_connection(request, connection_id)
     if request.method != "POST":
-        stops = [(asset, STOPS[asset.kind]) for asset in connection.assets.order_by("kind", "name")]
-        return render(request, "pages/credentials/remove.html", {"connection": connection, "stops": stops})
+        context: dict[str, Any] = {"connection": connection, "effect": EFFECTS.get(connection.platform, "")}
+        context["stops"] = [
+            (asset, STOPS[asset.kind]) for asset in connection.assets.order_by("kind", "name")
+        ]
+        return render(request, "pages/credentials/remove.html", context)
 
     def work() -> str:
         # While the secrets are there: hooks, keys and agentflows of ours go from the platform first.
