@@ -117,6 +117,7 @@ class RouteList(APIView):
     stage = CREDENTIALS
 
     @extend_schema(
+        operation_id="v1_number_routes_list",
         parameters=[*LIST_PARAMETERS, WORKSPACE_PARAMETER],
         responses={200: envelope("numberRoutes", RouteSerializer), **refusals(400, 404, 423)},
     )
@@ -128,6 +129,7 @@ class RouteList(APIView):
         return Response({"numberRoutes": [_shown(table, key) for key in page], **counts})
 
     @extend_schema(
+        operation_id="v1_number_routes_default_partial_update",
         parameters=[WORKSPACE_PARAMETER],
         request=RouteChangeSerializer,
         responses={200: RouteSerializer, **refusals(400, 404, 423)},
