@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,7 +25,13 @@ def add_demo(app: web.Application, world: World, product_url: str, product_token
         return web.FileResponse(STATIC / "index.html", headers={"Cache-Control": "no-cache"})
 
     async def ads(_request: web.Request) -> web.Response:
-        return web.json_response({"accounts": [_card(world, name) for name in world.accounts]})
+        cards = [_card(world, name) for name in world.accounts]
+        return web.json_response({"accounts": cards, "product": product["url"]})
+
+    async def keys(_request: web.Request) -> web.Response:
+        made = new_keys()
+        world.merge_accounts({f"tenant-{made['kommo']['subdomain']}": made})
+        return web.json_response(made)
 
     async def name_product(request: web.Request) -> web.Response:
         given = await request.json()
@@ -42,9 +49,24 @@ def add_demo(app: web.Application, world: World, product_url: str, product_token
 
     app.router.add_get("/", page)
     app.router.add_get("/demo/accounts", ads)
+    app.router.add_post("/demo/keys", keys)
     app.router.add_post("/_product", name_product)
     app.router.add_get("/ledger/{wa_id}", ledger)
     app.router.add_static("/static", STATIC)
+
+
+def new_keys() -> dict[str, dict[str, Any]]:
+    """A Kommo and a Stripe account of somebody who becomes a tenant, as in accounts.json."""
+    tag = secrets.token_hex(4)
+    return {
+        "kommo": {
+            "subdomain": f"company{tag}",
+            "account_id": secrets.randbelow(10**9),
+            "token": f"kommo-{secrets.token_hex(16)}",
+            "stages": ["Новый"],
+        },
+        "stripe": {"key": f"rk_test_{secrets.token_hex(12)}", "account": f"acct_{tag}"},
+    }
 
 
 def _card(world: World, name: str) -> dict[str, Any]:

@@ -205,6 +205,7 @@ def show(addresses: Addresses, kept: Secrets, supervisor: Supervisor, *, browser
     """Tell where to look."""
     say()
     say(f"  Tap the ad, be the lead   {addresses.sandbox}/")
+    say(f"  Become a tenant           {addresses.web}/")
     say(f"  Arriwa's API              {addresses.web}/api/docs/")
     say(f"  Support: staff            {addresses.web}/admin/  (password {kept.staff_password})")
     say(f"  Log                       {supervisor.log.path}")

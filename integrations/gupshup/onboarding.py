@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -63,6 +64,19 @@ def onboarding_find(*, workspace: Workspace, identity: UUID) -> NumberOnboarding
     if found is None:
         raise OnboardingGone()
     return found
+
+
+def next_identity(*, workspace: Workspace, way: str) -> UUID:
+    """The identity of the next number of this way, the same in every tab until that number is known.
+
+    So a second tab, or a form sent again after the back button, goes on with the number under way.
+    """
+    known = NumberOnboarding.objects.filter(
+        workspace=workspace, way=way, connection__config__has_key="number"
+    ).exclude(connection__config__number="")
+    taken = set(known.values_list("id", flat=True))
+    places = (uuid5(workspace.id, f"{way}:{place}") for place in count())
+    return next(one for one in places if one not in taken)
 
 
 @transaction.atomic
@@ -213,8 +227,10 @@ def _bound(
     settings: GupshupSettings,
     actor: Actor,
 ) -> NumberOnboarding:
+    # An app bound once more, from another tab, is the same number.
+    same = NumberOnboarding.objects.filter(workspace=workspace, app_id=settings.app_id).first()
     onboarding, made = NumberOnboarding.objects.get_or_create(
-        id=identity,
+        id=same.id if same else identity,
         defaults={"workspace": workspace, "way": steps.EXISTING, "started_by": actor.id},
     )
     if onboarding.workspace_id != workspace.id:

@@ -100,7 +100,9 @@ async function start() {
   speak();
   go('ad');
   ledger.clear();
-  const { accounts } = await ask('/demo/accounts');
+  const { accounts, product } = await ask('/demo/accounts');
+  $('tenant').hidden = !product;
+  $('become').href = product ? `${product}/` : '';
   account = accounts.find((one) => one.account === accountName) ?? accounts[0];
   drawAds();
   drawLead();
@@ -122,6 +124,13 @@ $('new-lead').addEventListener('click', () => {
   ledger.clear();
   chat.render([]);
   go('ad');
+});
+$('keys').addEventListener('click', async () => {
+  const { kommo, stripe } = await ask('/demo/keys', {});
+  const rows = { keyKommo: `${kommo.subdomain}.kommo.com`, keyToken: kommo.token, keyStripe: stripe.key };
+  $('keys-made').replaceChildren(...Object.entries(rows).flatMap(
+    ([word, value]) => [make('dt', { class: 'soft', 'data-t': word, text: t(word) }), make('dd', { text: value })],
+  ));
 });
 for (const tab of document.querySelectorAll('[data-go]')) tab.addEventListener('click', () => go(tab.dataset.go));
 for (const button of document.querySelectorAll('[data-language]')) {

@@ -80,9 +80,11 @@ class Owner:
 
     # --- Facebook's dialog ----------------------------------------------------------------------
 
-    def consent(self, *, decline: Collection[str] = (), cancel: bool = False) -> None:
+    def consent(
+        self, *, decline: Collection[str] = (), cancel: bool = False, page: Page | None = None
+    ) -> None:
         """Answers Facebook's dialog, whose page is open or coming, and is sent back."""
-        page = self.page
+        page = page or self.page
         page.wait_for_url(re.compile(re.escape(self.sandbox.url) + "/dialog/"))
         me = page.get_by_role("button", name=self.person.name)
         if page.get_by_role("heading", name="Log in to Facebook").count():
@@ -121,18 +123,25 @@ class Owner:
 
     def connect_number(self, number: str, business: int = 0) -> None:
         """The wizard of a new number, with Meta's signup in a tab of its own, until it is live."""
-        page = self.page
-        page.goto("/wa-onboarding/new")
+        self.page.goto("/wa-onboarding/new")
+        self.tell_contact(self.page)
+        self.click("Go on")
+        self.open_signup(number, business)
+        self.click("I have finished: look now")
+        self.reads("The number is live")
+
+    def tell_contact(self, page: Page) -> None:
+        """Fills in the wizard's first form."""
         page.get_by_label("Contact person", exact=True).fill(self.person.name)
         page.get_by_label("E-mail").fill(f"{self.person.key}@example.com")
         page.get_by_label("Phone of the contact person").fill("+371 2999 0000")
-        self.click("Go on")
-        link = page.get_by_role("link", name="Open the signup page")
+
+    def open_signup(self, number: str, business: int = 0) -> None:
+        """Meta's signup, once its link is there."""
+        link = self.page.get_by_role("link", name="Open the signup page")
         with self.context.expect_page() as opened:
             link.click()
         self.sign_up(opened.value, number, business)
-        self.click("I have finished: look now")
-        self.reads("The number is live")
 
     def sign_up(self, signup: Page, number: str, business: int = 0, *, refused: bool = False) -> None:
         """Meta's embedded signup, as the fake shows it."""

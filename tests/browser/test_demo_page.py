@@ -62,3 +62,21 @@ def test_a_ledger_that_cannot_be_reached_says_so(browser: Any, demo: Any, sandbo
     page.goto(sandbox.url)
     page.locator("#ledger-state").get_by_text("does not answer", exact=False).wait_for(timeout=WAIT)
     page.close()
+
+
+def test_the_page_leads_to_the_product_and_gives_keys_to_enter_there(
+    browser: Any, product: None, sandbox: Sandbox
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(sandbox.url)
+    link = page.get_by_role("link", name="Become a tenant")
+    link.wait_for(timeout=WAIT)
+    page.get_by_role("button", name="Keys to enter there").click()
+    token = page.locator("#keys-made dd").nth(1)
+    token.wait_for(timeout=WAIT)
+    accounts = sandbox.get("/_accounts").values()
+    assert token.inner_text() in {one.get("kommo", {}).get("token") for one in accounts}
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.goto(link.get_attribute("href"))
+    page.get_by_role("button", name="Continue with Facebook").wait_for(timeout=WAIT)
+    page.close()

@@ -1,4 +1,4 @@
-"""A tenant declines, cancels, loses his access at each step, is told so, and recovers (T3.1, T3.5, T3.6)."""
+"""A tenant declines, cancels, loses access at each step, is told what it means, and recovers (T3)."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def links_a_catalog_at_the_second_time(owner: Owner) -> None:
 
 
 def is_told_of_a_dead_token(owner: Owner) -> None:
-    """The person takes the app away at Facebook: the test says so in words; a new access works."""
-    owner.person.act("remove_app")
+    """A new password at Facebook ends all tokens: the test says so in words; a new access works."""
+    owner.person.act("change_password")
     owner.page.goto("/credentials")
     meta = owner.page.locator("section.stack").filter(has=owner.page.locator("#p-meta"))
     meta.get_by_role("button", name="Test").click()

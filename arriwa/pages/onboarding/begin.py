@@ -35,7 +35,12 @@ def move(request: PageRequest) -> HttpResponse:
 def _start(request: PageRequest, form_class: type[ContactForm], way: str, template: str) -> HttpResponse:
     assert request.workspace is not None
     name = request.user.get_full_name()
-    form = form_class(request.POST or None, initial={"name": name, "email": request.user.email})
+    first = {
+        "key": service.next_identity(workspace=request.workspace, way=way),
+        "name": name,
+        "email": request.user.email,
+    }
+    form = form_class(request.POST or None, initial=first)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
