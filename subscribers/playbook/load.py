@@ -146,7 +146,7 @@ def _ordered(value: Any, shape: dict[str, Any]) -> Any:
     if not isinstance(value, dict):
         return value
     known: dict[str, Any] = shape.get("properties", {})
-    others = next(iter(shape.get("patternProperties", {}).values()), {})
+    others: dict[str, Any] = next(iter(shape.get("patternProperties", {}).values()), {})
     keys = [*(key for key in known if key in value), *(key for key in value if key not in known)]
     return {key: _ordered(value[key], known.get(key, others)) for key in keys}
 
