@@ -125,6 +125,8 @@ TIME_ZONE = "UTC"
 
 # --- static files -------------------------------------------------------------------------------
 
+#: A playbook's tab with many answers in several languages has more fields than Django's thousand.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True

@@ -111,13 +111,15 @@ def connection_remove(*, connection: Connection, actor: Actor) -> None:
     if row.removed_at is not None:
         return
     _release_all(row, workspace)
-    row.assets.exclude(id__in=DealMirror.objects.filter(connection=row).values("pipeline")).delete()
+    # Where deals stand is remembered, for the day on which the account is connected again.
+    standing = DealMirror.objects.filter(connection=row).exclude(pipeline=None).values("pipeline")
+    row.assets.exclude(id__in=standing).delete()
     NumberRoute.objects.filter(payments=row).update(payments=None)
     HookRoute.objects.filter(connection_uuid=row.id).update(active=False)
     row.set_secrets({})
     # Active, so that what still waits for it ends with a reason that people read.
     row.state, row.state_reason, row.paused_by = Connection.State.ACTIVE, "", None
-    row.removed_at = clock.now()
+    row.removed_at, row.expires_at = clock.now(), None
     row.save()
     tasks_resume(connection=row.id)
     default_route_fill(workspace)

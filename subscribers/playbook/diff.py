@@ -81,7 +81,7 @@ def place_words(path: Path | str, translate: Translate = str) -> str:
     parts: Path = path if isinstance(path, tuple) else tuple(path.strip("/").split("/")) if path else ()
     words: list[str] = []
     for part in parts:
-        if str(part).isdigit():
+        if isinstance(part, int) or (part.isascii() and part.isdigit() and len(part) < 6):
             number = str(int(part) + 1)
             if words:
                 words[-1] = f"{words[-1]} {number}"

@@ -23,7 +23,8 @@ def value_at(document: Document, path: str) -> Any:
     found: Any = document
     for part in _parts(path):
         if isinstance(found, list):
-            found = found[int(part)] if part.isdigit() and int(part) < len(found) else None
+            index = index_of(part)
+            found = found[index] if index is not None and index < len(found) else None
         elif isinstance(found, dict):
             found = found.get(part)
         else:
@@ -133,16 +134,21 @@ def _localised(document: Document) -> Iterator[dict[str, Any]]:
                     yield from _localised(member)
 
 
+def index_of(part: str) -> int | None:
+    """A list's index in a pointer; None for anything else that somebody may write there."""
+    return int(part) if part.isascii() and part.isdigit() and len(part) < 6 else None
+
+
 def _parts(path: str) -> list[str]:
     return [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
 
 
 def _member(document: Document, path: str) -> tuple[list[Any] | None, int]:
     parent, _, last = path.rpartition("/")
-    place = value_at(document, parent)
-    if not isinstance(place, list) or not last.isdigit() or int(last) >= len(place):
+    place, index = value_at(document, parent), index_of(last)
+    if not isinstance(place, list) or index is None or index >= len(place):
         return None, 0
-    return place, int(last)
+    return place, index
 
 
 def _free(stem: str, taken: list[str]) -> str:

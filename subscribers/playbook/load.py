@@ -33,8 +33,9 @@ class PlaybookInvalid(ArriwaError):
         )
 
 
+@functools.cache
 def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a playbook's document, as published in `schema.json`."""
+    """The JSON Schema (2020-12) of a playbook's document, as published in `schema.json`; do not change it."""
     data: dict[str, Any] = json.loads((_HERE / "schema.json").read_text(encoding="utf-8"))
     return data
 
@@ -67,7 +68,7 @@ def document_problems(document: dict[str, Any]) -> list[dict[str, str]]:
 
 def shape_check(document: Any) -> None:
     """Whether a form can show the document, good or not. Raises PlaybookInvalid."""
-    found = _shape_problems(_shape_validator(), document)
+    found = _shape_problems(_shape_validator(), document) or _unstorable(document)
     if found:
         raise PlaybookInvalid(found)
 
@@ -76,6 +77,17 @@ def fingerprint(document: dict[str, Any]) -> str:
     """Names a document's content: 32 hexadecimal digits, the same for the same content."""
     canonical = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+
+
+def document_text(document: dict[str, Any]) -> str:
+    """The document as a file: JSON with the keys in the schema's order, whatever order it was stored in."""
+    return json.dumps(document_ordered(document), ensure_ascii=False, indent=2) + "\n"
+
+
+def document_ordered(document: dict[str, Any]) -> dict[str, Any]:
+    """The same document with its keys in the schema's order."""
+    made: dict[str, Any] = _ordered(document, schema())
+    return made
 
 
 def as_document(playbook: Playbook) -> dict[str, Any]:
@@ -116,6 +128,27 @@ def _shape_problems(validator: Validator, document: Any) -> list[dict[str, str]]
         {"path": "".join(f"/{part}" for part in error.absolute_path), "message": error.message}
         for error in sorted(validator.iter_errors(document), key=lambda e: list(map(str, e.absolute_path)))
     ]
+
+
+def _unstorable(document: Any) -> list[dict[str, str]]:
+    """PostgreSQL's documents hold neither NUL nor half of a surrogate pair."""
+    text = json.dumps(document, ensure_ascii=False)
+    if "\\u0000" not in text and not any("\ud800" <= char <= "\udfff" for char in text):
+        return []
+    return [{"path": "", "message": "holds characters that cannot be stored; remove them"}]
+
+
+def _ordered(value: Any, shape: dict[str, Any]) -> Any:
+    if "$ref" in shape:
+        shape = schema()["$defs"][shape["$ref"].rpartition("/")[2]]
+    if isinstance(value, list):
+        return [_ordered(item, shape.get("items", {})) for item in value]
+    if not isinstance(value, dict):
+        return value
+    known: dict[str, Any] = shape.get("properties", {})
+    others: dict[str, Any] = next(iter(shape.get("patternProperties", {}).values()), {})
+    keys = [*(key for key in known if key in value), *(key for key in value if key not in known)]
+    return {key: _ordered(value[key], known.get(key, others)) for key in keys}
 
 
 def _build(document: dict[str, Any]) -> Playbook:

@@ -143,6 +143,7 @@ def test_the_expert_tab_takes_good_json_and_explains_the_rest(
         ("{", "no JSON"),
         ("[1]", "the whole playbook"),
         ("{}", "is a required property"),
+        (json.dumps(default_document() | {"catalog_id": "\0"}), "cannot be stored"),
         ("[" * 100_000, "nested too deeply"),
     ):
         answer = owner.post(f"{HERE}/expert", document=text, base=base)

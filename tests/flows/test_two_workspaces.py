@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from integrations.base.assets import asset_add, asset_remove, route_set
+from integrations.models import Asset, Audience, AudienceMembership
+from tenants.audit import Actor
 from tenants.context import in_organization
-from tests.support.journey import walk
-from tests.support.ledger import rows_of
+from tests.support.journey import BUDGET, CHANNEL, walk
+from tests.support.ledger import rows_of, subscriber_of
 from tests.support.sandbox import Phone, Sandbox
 from tests.support.two_workspaces import NAMES, TwoWorkspaces, two_workspaces
 
@@ -72,3 +75,47 @@ def test_both_workspaces_have_default_routes_of_their_own(demo: Any, two: TwoWor
             assert row.dataset.external_id == two.accounts[name]["meta"]["dataset_id"]
             assert row.good_pixel.external_id == two.accounts[name]["meta"]["good_pixel_id"]
             assert row.pipeline is not None and row.payments is not None
+
+
+def test_who_joined_in_one_ad_account_leaves_there_after_the_route_has_changed(
+    demo: Any, phone: Phone, settle: Callable[..., None]
+) -> None:
+    started = "A1_STARTED_NOT_FINISHED"
+    phone.tap_ad()
+    settle()
+    schema = demo.organization.schema_name
+    person = subscriber_of(schema, phone.number)
+    with in_organization(schema):
+        joined = AudienceMembership.objects.get(subscriber=person, audience__name=started)
+        assert joined.desired and joined.confirmed
+        account = Asset.objects.get(connection=demo.connections["meta"], kind="ad_account")
+        later = asset_add(
+            connection=account.connection,
+            kind="ad_account",
+            external_id="1999",
+            name="later",
+            actor=Actor.system(),
+        )
+        route_set(
+            workspace=demo.workspace, number=None, choices={"ad_account": later.id}, actor=Actor.system()
+        )
+    try:
+        for words in ("", BUDGET, CHANNEL, ""):
+            phone.say(words) if words else phone.choose(0)
+            settle()
+    finally:
+        with in_organization(schema):
+            route_set(
+                workspace=demo.workspace,
+                number=None,
+                choices={"ad_account": account.id},
+                actor=Actor.system(),
+            )
+            asset_remove(asset=later, actor=Actor.system())
+    with in_organization(schema):
+        left = AudienceMembership.objects.get(id=joined.id)
+        assert not left.desired and left.confirmed_version == left.version
+        newer = AudienceMembership.objects.filter(subscriber=person, audience__ad_account_id="1999")
+        assert newer.filter(desired=True).exists(), "new audiences are those of the new account"
+        # No later test has to look into two ad accounts.
+        Audience.objects.filter(ad_account_id="1999").delete()

@@ -14,6 +14,7 @@ from django.test import Client
 from django.urls import URLPattern
 
 from arriwa.api.urls import urlpatterns
+from integrations.models import Connection
 from subscribers.models import Subscriber
 from tenants.context import in_organization
 from tenants.models import ApiToken, Invitation, JoinRequest, Membership, Role
@@ -32,7 +33,11 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 #: What a changing call needs to come as far as the look-up of the row.
-BODIES = {"member": {"role": "analyst"}, "join_request": {"accept": False}}
+BODIES: dict[str, dict[str, Any]] = {
+    "member": {"role": "analyst"},
+    "join_request": {"accept": False},
+    "number": {},
+}
 
 
 def address(endpoint: str, ids: dict[str, str]) -> str:
@@ -87,6 +92,7 @@ def ids(demo: Any, phone: Phone, settle: Callable[..., None]) -> Iterator[dict[s
         "invitation": str(invitation.id),
         "join_request": str(wish.id),
         "token": str(token.id),
+        "number": str(demo.connections["gupshup"].id),
     }
     connection.set_schema_to_public()
     assert Membership.objects.filter(id=user.membership.id, role="analyst").exists()
@@ -113,7 +119,7 @@ def test_a_row_of_another_organization_is_not_there(
 
 
 #: Lists in which the first organization has something to hide.
-LISTS = {"subscribers", "invitations", "tokens"}
+LISTS = {"subscribers", "invitations", "tokens", "connections", "number-routes"}
 
 
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "<" not in e])
@@ -122,6 +128,7 @@ def test_a_list_shows_nothing_of_another_organization(
 ) -> None:
     with in_organization(demo.organization.schema_name):
         theirs = {str(pk) for pk in Subscriber.objects.values_list("id", flat=True)}
+        theirs |= {str(pk) for pk in Connection.objects.values_list("id", flat=True)}
         theirs |= {str(demo.workspace.id), str(demo.organization.id)}
     theirs |= {pk for pk in ids.values() if len(pk) > 8}
     path = address(endpoint, ids)

@@ -6,6 +6,8 @@ import time
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from subscribers.content import Buttons
 from subscribers.conversation.machine import option_id
@@ -21,6 +23,7 @@ from subscribers.customers import (
     table_read,
 )
 from tests.unit.machine_world import PLAYBOOK, World
+from tests.unit.test_machine_walks import SIGNALS, SILENT
 
 CSV = "Имя;Телефон;Город\nАна;8 (701) 123-45-67;Алматы\nБек;+7 702 123 45 67;Астана\n"
 
@@ -89,6 +92,17 @@ def test_whoever_becomes_known_before_the_first_answer_is_asked_no_more(step):
     assert lead.sent[-1].purpose == "cards"
     assert lead.members == set()
     assert lead.tags == {"known_customer"}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(SIGNALS, SILENT), max_size=25))
+def test_whatever_happens_a_known_customer_is_never_asked_to_qualify(steps):
+    lead = world(known_customer=True)
+    for signal, silent in [(Said("привет"), {}), *steps]:
+        lead.take(signal, **silent)
+    asked = [send.purpose for send in lead.sent if send.purpose.startswith(("question", "reprompt"))]
+    assert asked == []
+    assert not [key for key in lead.events if key.startswith(("QUALIFY", "NOISE", "AMBIGUOUS"))]
 
 
 def test_a_stale_timer_and_a_reaction_greet_nobody():

@@ -548,7 +548,7 @@ def test_an_order_before_the_cards_status_leaves_the_same_facts():
 
 # --- the silent bot -----------------------------------------------------------------------------
 
-SILENT = [{"opted_out": True}, {"human_holds": True}, {"bot_on": False}]
+SILENT = [{"opted_out": True}, {"human_holds": True}, {"bot_on": False}, {"published": False}]
 
 
 @pytest.mark.parametrize("silent", SILENT, ids=lambda facts: next(iter(facts)))

@@ -17,6 +17,7 @@ from subscribers.conversation.types import (
     Classified,
     Classify,
     FellSilent,
+    HeldBack,
     LinkReady,
     LinkSent,
     Ordered,
@@ -61,12 +62,15 @@ SIGNALS = st.one_of(
     st.builds(CardsDelivered, PRODUCTS),
     st.builds(LinkReady, ORDERS, st.just("https://pay.example/x")),
     st.builds(LinkSent, ORDERS),
+    st.builds(HeldBack, st.sampled_from(["question:niche", "reprompt:budget", "cards", "receipt", "text"])),
     st.builds(Paid, ORDERS, st.sampled_from([90000, 190000, 1]), st.sampled_from(["USD", "EUR"])),
 )
 #: Steps that take a lead forward whatever its state; without them a random walk rarely reaches the sale.
 FORWARD = st.sampled_from(["tap", "write", "babble"])
 STEP = st.integers(0, 2).flatmap(lambda kind: SIGNALS if kind == 0 else FORWARD)
-SILENT = st.sampled_from([{}, {}, {"opted_out": True}, {"human_holds": True}, {"bot_on": False}])
+SILENT = st.sampled_from(
+    [{}, {}, {"opted_out": True}, {"human_holds": True}, {"bot_on": False}, {"published": False}]
+)
 #: A walk starts anywhere on the way to the sale, then anything happens.
 STEPS = st.builds(
     lambda depth, rest: [("tap", {})] * depth + rest,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import copy
+import json
 
 import pytest
 
-from subscribers.playbook import checks
+from subscribers.playbook import checks, edit
 from subscribers.playbook.complete import complete
 from subscribers.playbook.diff import place_words, playbook_diff
 from subscribers.playbook.load import (
     PlaybookInvalid,
     default_document,
     document_problems,
+    document_text,
     fingerprint,
     parse,
+    schema,
     shape_check,
 )
 from subscribers.playbook.presets import KEYS, NoSuchPreset, preset_document, presets
@@ -83,6 +86,35 @@ def test_a_document_with_problems_keeps_its_shape_and_one_without_shape_is_refus
     for broken in ({}, [], {**document, "questions": "none"}, {**document, "colour": "red"}):
         with pytest.raises(PlaybookInvalid):
             shape_check(broken)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+def test_a_text_that_no_database_takes_is_refused(text):
+    document = default_document()
+    document["texts"]["parked"]["ru"] = text
+    with pytest.raises(PlaybookInvalid, match="cannot be stored"):
+        shape_check(document)
+
+
+@pytest.mark.parametrize("path", ["/questions/²", "/questions/99", "/questions/x", "/nowhere/0", "/"])
+def test_a_pointer_to_nothing_changes_nothing(path):
+    document = default_document()
+    assert edit.value_at(document, f"{path}/texts") is None
+    assert edit.member_remove(document, path) == document
+    assert edit.member_move(document, path, 1) == document
+    assert edit.member_add(document, f"{path}/options") == document
+
+
+def test_a_file_has_the_schemas_order_however_the_database_kept_it():
+    def shuffled(value):
+        if isinstance(value, dict):
+            return {key: shuffled(value[key]) for key in sorted(value, reverse=True)}
+        return [shuffled(item) for item in value] if isinstance(value, list) else value
+
+    text = document_text(shuffled(default_document()))
+    assert json.loads(text) == default_document()
+    assert list(json.loads(text)) == [key for key in schema()["properties"] if key in default_document()]
+    assert list(json.loads(text)["questions"][0])[:3] == ["key", "form", "texts"]
 
 
 def test_the_default_document_is_complete():

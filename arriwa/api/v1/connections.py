@@ -89,7 +89,9 @@ class ChoiceSerializer(serializers.Serializer[Any]):
 
     own = serializers.UUIDField(allow_null=True, help_text="What the row itself says; null: it inherits")
     value = serializers.UUIDField(allow_null=True, help_text="What serves the number's chats")
-    source = serializers.ChoiceField([one.value for one in Source], help_text="Why it does")
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        [one.value for one in Source], help_text="Why it does"
+    )
 
 
 class RouteSerializer(serializers.Serializer[Any]):
@@ -115,6 +117,7 @@ class RouteList(APIView):
     stage = CREDENTIALS
 
     @extend_schema(
+        operation_id="v1_number_routes_list",
         parameters=[*LIST_PARAMETERS, WORKSPACE_PARAMETER],
         responses={200: envelope("numberRoutes", RouteSerializer), **refusals(400, 404, 423)},
     )
@@ -126,6 +129,7 @@ class RouteList(APIView):
         return Response({"numberRoutes": [_shown(table, key) for key in page], **counts})
 
     @extend_schema(
+        operation_id="v1_number_routes_default_partial_update",
         parameters=[WORKSPACE_PARAMETER],
         request=RouteChangeSerializer,
         responses={200: RouteSerializer, **refusals(400, 404, 423)},

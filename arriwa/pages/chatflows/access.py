@@ -27,6 +27,16 @@ TABS: Final = (
 )
 
 
+def posted(request: PageRequest, name: str) -> str:
+    """A posted text without blanks around it and without the character that no database takes."""
+    return request.POST.get(name, "").replace("\0", "").strip()
+
+
+def number_in(text: str) -> int:
+    """A whole number that a form or address gives; -1 for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
 def workspace_of(request: PageRequest) -> Workspace:
     """The workspace, which these pages never lack."""
     assert request.workspace is not None

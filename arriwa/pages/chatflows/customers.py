@@ -112,7 +112,7 @@ def _uploaded(request: PageRequest) -> HttpResponse:
         customers.customers_upload(
             workspace=workspace_of(request),
             body=upload.read(MOST_BYTES + 1),
-            file_name=str(upload.name),
+            file_name=str(upload.name).replace("\0", ""),
             actor=request.actor,
         )
     except ArriwaError as error:

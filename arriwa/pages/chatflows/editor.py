@@ -22,7 +22,13 @@ from subscribers.models import PlaybookVersion
 from subscribers.playbook import edit as changes
 from subscribers.playbook.complete import complete
 from subscribers.playbook.diff import playbook_diff
-from subscribers.playbook.load import PlaybookInvalid, default_document, document_problems, fingerprint
+from subscribers.playbook.load import (
+    PlaybookInvalid,
+    default_document,
+    document_ordered,
+    document_problems,
+    fingerprint,
+)
 from subscribers.playbook.presets import NoSuchPreset, preset_document, presets
 from subscribers.selectors import playbook_draft, playbook_latest
 from subscribers.services.playbook import DraftStale, draft_discard, draft_save
@@ -46,8 +52,8 @@ def opened(workspace: Workspace) -> Opened | None:
     """The workspace's document to edit; None before a preset was chosen."""
     draft, live = playbook_draft(workspace), playbook_latest(workspace)
     if draft is not None:
-        return Opened(draft.document, fingerprint(draft.document), draft, live)
-    return Opened(live.document, "", None, live) if live is not None else None
+        return Opened(document_ordered(draft.document), fingerprint(draft.document), draft, live)
+    return Opened(document_ordered(live.document), "", None, live) if live is not None else None
 
 
 @reading
@@ -123,7 +129,7 @@ def edit(request: PageRequest, section: str) -> HttpResponse:
 @changing
 def _saved(request: PageRequest, section: str, found: Opened) -> HttpResponse:
     """Writes what was posted into the draft; a stale tab gets both and loses nothing."""
-    posted = {key: str(value) for key, value in request.POST.items() if key.startswith("/")}
+    posted = {key: str(text) for key, text in request.POST.items() if key.startswith("/")}
     groups = groups_of(section, found.document)
     fields = [one for group in groups for one in group.all_fields()]
     same_shape = request.POST.get("outline", "") == changes.outline(found.document)
@@ -151,7 +157,8 @@ def _saved(request: PageRequest, section: str, found: Opened) -> HttpResponse:
 def _anchor(action: str) -> str:
     """The card that the pressed button belongs to, as the page calls it."""
     parts = action.partition(":")[2].split("/")
-    return f"#card-{int(parts[2]) + 1}" if len(parts) > 2 and parts[2].isdigit() else ""
+    index = changes.index_of(parts[2]) if len(parts) > 2 else None
+    return "" if index is None else f"#card-{index + 1}"
 
 
 def _act(document: dict[str, Any], action: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from arriwa.common.errors import ArriwaError
 from arriwa.pages.access import PageRequest
-from arriwa.pages.chatflows.access import changing, reading, shown, workspace_of
+from arriwa.pages.chatflows.access import changing, posted, reading, shown, workspace_of
 from arriwa.pages.chatflows.editor import opened
 from arriwa.pages.chatflows.judge import flow_reply
 from arriwa.pages.chatflows.trial import chat_context
@@ -61,7 +61,7 @@ def install(request: PageRequest) -> HttpResponse:
             connection=connection,
             template=request.POST.get("template", ""),
             actor=actor,
-            name=request.POST.get("name", ""),
+            name=posted(request, "name"),
         )
     except ArriwaError as error:
         messages.error(request, _(error.message))
@@ -83,7 +83,7 @@ def flow(request: PageRequest, flow: UUID) -> HttpResponse:
 @changing
 def ask(request: PageRequest, flow: UUID) -> HttpResponse:
     """Lets a flow answer one text."""
-    row, text = _flow(request, str(flow)), request.POST.get("text", "").strip()[:_LONGEST_TRY]
+    row, text = _flow(request, str(flow)), posted(request, "text")[:_LONGEST_TRY]
     answer = ""
     if text and row.external_id:
         try:
@@ -142,8 +142,8 @@ def bind(request: PageRequest) -> HttpResponse:
 
 @changing
 def _updated(request: PageRequest, row: Agentflow) -> HttpResponse:
-    prompts = {key[7:]: str(text) for key, text in request.POST.items() if key.startswith("prompt-")}
-    model = request.POST.get("model", "")
+    prompts = {key[7:]: posted(request, key) for key in request.POST if key.startswith("prompt-")}
+    model = posted(request, "model")
     try:
         flowise.agentflow_update(agentflow=row, actor=request.actor, prompts=prompts, model=model)
     except ArriwaError as error:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from arriwa.common.errors import ArriwaError
 from arriwa.pages.access import PageRequest
-from arriwa.pages.chatflows.access import changing, reading, shown, workspace_of
+from arriwa.pages.chatflows.access import changing, number_in, posted, reading, shown, workspace_of
 from arriwa.pages.chatflows.checklist import NotReady, blocks, checklist, publish_checked
 from arriwa.pages.chatflows.editor import opened
 from arriwa.pages.chatflows.words import change_rows
@@ -61,7 +61,7 @@ def publish(request: PageRequest) -> HttpResponse:
             workspace=workspace_of(request),
             base=request.POST.get("base", ""),
             actor=request.actor,
-            note=request.POST.get("note", "").strip(),
+            note=posted(request, "note"),
         )
     except DraftStale:
         messages.error(request, _("The draft has changed since you looked. Look at the changes once more."))
@@ -78,13 +78,13 @@ def publish(request: PageRequest) -> HttpResponse:
 @changing
 def rollback(request: PageRequest) -> HttpResponse:
     """Publishes an older version once more."""
-    text = request.POST.get("version", "")
+    number = number_in(posted(request, "version"))
     try:
         version = playbook_rollback(
             workspace=workspace_of(request),
-            number=int(text) if text.isdigit() else -1,
+            number=number,
             actor=request.actor,
-            note=_("Back to version %(number)s") % {"number": text},
+            note=_("Back to version %(number)s") % {"number": number},
         )
     except ArriwaError as error:
         messages.error(request, _(error.message))

@@ -35,6 +35,7 @@ PROBLEMS: Final = (
     gettext_noop("is not noise; it never goes to the NOISE pixel (R4)"),
     gettext_noop("is given exactly when there is a pixel name"),
     gettext_noop("is below silence_seconds; the limit is the longer one"),
+    gettext_noop("holds characters that cannot be stored; remove them"),
     gettext_noop("comes after the last attempt; a lead would never be marked"),
 )
 #: Names of places, as `subscribers.playbook.diff` gives them.

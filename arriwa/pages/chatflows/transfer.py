@@ -10,12 +10,12 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
 from arriwa.pages.access import PageRequest
-from arriwa.pages.chatflows.access import changing, reading, shown, workspace_of
+from arriwa.pages.chatflows.access import changing, number_in, reading, shown, workspace_of
 from arriwa.pages.chatflows.editor import Opened, opened
 from arriwa.pages.chatflows.labels import SECTIONS
 from arriwa.pages.chatflows.words import change_rows, problem_rows
 from subscribers.playbook.diff import playbook_diff
-from subscribers.playbook.load import PlaybookInvalid, document_problems
+from subscribers.playbook.load import PlaybookInvalid, document_problems, document_text
 from subscribers.services.playbook import DraftStale, NoSuchVersion, document_at, draft_save
 
 #: Larger than any playbook, small enough to be read at once.
@@ -30,16 +30,16 @@ def expert(request: PageRequest) -> HttpResponse:
         return _saved(request, found)
     if found is None:
         return HttpResponseRedirect("/chatflows/playbook")
-    return _form(request, found, _text(found.document))
+    return _form(request, found, document_text(found.document))
 
 
 @reading
 def export(request: PageRequest) -> HttpResponse:
     """The draft, the live version or an older one as a file."""
-    number = request.GET.get("version", "")
+    number = number_in(request.GET.get("version", ""))
     try:
-        if number.isdigit():
-            document = document_at(workspace_of(request), int(number))
+        if number >= 0:
+            document = document_at(workspace_of(request), number)
         else:
             found = opened(workspace_of(request))
             if found is None:
@@ -48,8 +48,8 @@ def export(request: PageRequest) -> HttpResponse:
     except NoSuchVersion as error:
         messages.error(request, _(error.message))
         return HttpResponseRedirect("/chatflows/publish")
-    answer = HttpResponse(_text(document), content_type="application/json; charset=utf-8")
-    name = f"playbook-{number or 'draft'}.json"
+    answer = HttpResponse(document_text(document), content_type="application/json; charset=utf-8")
+    name = f"playbook-{'draft' if number < 0 else number}.json"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
@@ -85,10 +85,6 @@ def _posted(request: PageRequest) -> str:
         return request.POST.get("document", "")
     body: bytes = upload.read(MOST_BYTES)
     return body.decode("utf-8-sig", "replace")
-
-
-def _text(document: dict[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
 def _form(

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from arriwa.common.errors import ArriwaError
 from arriwa.pages.access import PageRequest
-from arriwa.pages.chatflows.access import changing, reading, shown, workspace_of
+from arriwa.pages.chatflows.access import changing, number_in, posted, reading, shown, workspace_of
 from arriwa.pages.chatflows.editor import opened
 from arriwa.pages.chatflows.judge import flow_named, flowise_judge, flowise_ready
 from arriwa.pages.chatflows.words import problem_rows
@@ -60,15 +60,14 @@ def say(request: PageRequest) -> HttpResponse:
     trial = trials.trial_current(workspace, request.user.id)
     if trial is None:
         return _back(request)
-    seen = request.POST.get("seen", "")
-    seen_count = int(seen) if seen.isdigit() else -1
+    seen = number_in(posted(request, "seen"))
     try:
         if "pay" in request.POST:
-            trials.trial_pay(trial=trial, seen=seen_count)
+            trials.trial_pay(trial=trial, seen=seen)
         elif (signal := _signal(request, trial)) is not None:
             flow = flow_named(workspace, request.POST.get("flow", ""))
             judge = flowise_judge(workspace, trial, flow) if "flowise" in request.POST else judge_locally
-            trials.trial_say(trial=trial, seen=seen_count, signal=signal, judge=judge)
+            trials.trial_say(trial=trial, seen=seen, signal=signal, judge=judge)
     except ArriwaError as error:
         messages.error(request, _(error.message))
     return _back(request)
@@ -101,11 +100,11 @@ def _options(trial: TrialChat) -> list[dict[str, str]]:
 
 
 def _signal(request: PageRequest, trial: TrialChat) -> Said | Chose | None:
-    choice = request.POST.get("choice", "")
+    choice = posted(request, "choice")
     if choice:
         title = next((option["title"] for option in _options(trial) if option["id"] == choice), "")
         return Chose(choice[:200], title)
-    text = request.POST.get("text", "").strip()
+    text = posted(request, "text")
     return Said(text) if text else None
 
 

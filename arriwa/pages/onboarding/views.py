@@ -36,7 +36,11 @@ def overview(request: PageRequest) -> HttpResponse:
     """The workspace's numbers, or the ways to the first one."""
     mine = NumberOnboarding.objects.filter(workspace=request.workspace).select_related("connection")
     others = Connection.objects.filter(
-        workspace=request.workspace, platform="gupshup", onboarding=None, config__has_key="number"
+        workspace=request.workspace,
+        platform="gupshup",
+        onboarding=None,
+        removed_at=None,
+        config__has_key="number",
     )
     numbers = [
         {"row": row, "number": _number(row.connection), **shown.overall(row)}
