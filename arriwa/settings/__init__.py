@@ -290,6 +290,7 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PUBLIC_URL.startswith("https:") else 
 ALLAUTH_TRUSTED_PROXY_COUNT = 0 if _DEVELOPMENT else 1
 ACCOUNT_RATE_LIMITS = {"facebook": "120/m/ip", "join_request": "20/h/user"}
 LOGIN_URL = LOGIN_REDIRECT_URL = "/"
+CSRF_FAILURE_VIEW = "arriwa.pages.outdated.outdated"
 
 # --- e-mail -----------------------------------------------------------------------------------------
 

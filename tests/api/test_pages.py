@@ -15,3 +15,10 @@ def test_an_unknown_address_is_told_in_the_readers_language(database: Any, langu
     answer = Client(headers={"accept-language": language}).get("/nowhere/")
     assert answer.status_code == 404
     assert words in answer.content.decode()
+
+
+def test_a_form_older_than_the_session_is_told_in_words(database: Any) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/sign-in/facebook")
+    assert answer.status_code == 403
+    text = answer.content.decode()
+    assert "This page was out of date" in text and "Nothing was changed" in text

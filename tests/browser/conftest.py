@@ -58,7 +58,7 @@ def working() -> Iterator[None]:
             while not stop.is_set():
                 # Under pytest a thread's error is told at the end, not here: the loop goes on.
                 if not births_advance() + work_once():
-                    time.sleep(0.02)
+                    time.sleep(0.05)
         finally:
             connection.close()
 

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
 def explained(owner: Owner, scope: str) -> None:
     """The page names the permission, and what does not work without it."""
-    row = owner.page.locator("dl > div").filter(has_text=scope)
+    row = owner.page.locator("dl > div, .card[role=alert] > div").filter(has_text=scope)
     expect(row.get_by_text("declined").or_(row.get_by_text("not granted"))).to_be_visible()
     expect(row.get_by_text("Without it:")).to_be_visible()
 
