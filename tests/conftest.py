@@ -14,11 +14,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
+from django.utils import translation
 
 from tests import environment
 from tests.support.database import PAGES, copied, drop_template, entered
 from tests.support.sandbox import ROOT, Phone, Sandbox
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Each test begins in the first language, whatever page the one before it has read."""
+    with translation.override(settings.LANGUAGE_CODE):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from arriwa.outbox.enqueue import real_now
 from arriwa.outbox.models import NO_CONNECTION, OutboxTask, Queue, Timer
 from arriwa.outbox.registry import effect_for, effect_kinds
 from arriwa.outbox.timers import drain_timers
-from integrations.models import AudienceMembership, DealMirror, Delivery
+from integrations.models import AudienceMembership, Connection, DealMirror, Delivery, NumberOnboarding
 from subscribers.models import Conversation, CustomerImport
 from tenants.context import in_organization
 from tenants.workspaces.models import Workspace
@@ -42,6 +42,15 @@ def unfinished(schema: str) -> dict[str, tuple[UUID, UUID]]:
                     workspace=Workspace.objects.all()[0], state=CustomerImport.State.RUNNING, body_sealed=b""
                 )
                 found[kind] = load.id, NO_CONNECTION
+            elif kind == "gupshup.token":
+                ended = Connection(workspace=Workspace.objects.all()[0], platform="gupshup", account="ended")
+                ended.expires_at = real_now()
+                ended.set_secrets({"token": "ended", "token_id": "ended"})
+                ended.save()
+                found[kind] = ended.id, NO_CONNECTION
+            elif kind in ("gupshup.onboarding", "gupshup.mail"):
+                way = NumberOnboarding.objects.create(workspace=Workspace.objects.all()[0])
+                found[kind] = way.id, NO_CONNECTION
             else:
                 delivery = Delivery.objects.filter(kind=kind)[0]
                 Delivery.objects.filter(id=delivery.id).update(state=Delivery.State.PENDING, started_at=None)
@@ -82,8 +91,14 @@ def test_a_task_reaches_no_other_organization(
     assert list(OutboxTask.objects.values_list("kind", "state")) == []
     assert record(sandbox) == before
     with in_organization(demo.organization.schema_name):
-        left = Delivery.objects.filter(id__in=[subject for subject, _ in subjects.values()])
+        ids = [subject for subject, _ in subjects.values()]
+        left = Delivery.objects.filter(id__in=ids)
         assert set(left.values_list("state", flat=True)) == {Delivery.State.PENDING}
+        ways = NumberOnboarding.objects.filter(id__in=ids)
+        assert all(way.steps == {} for way in ways)
+        # No later test is to meet them.
+        ways.delete()
+        Connection.objects.filter(account="ended").delete()
 
 
 def test_the_same_task_in_its_own_organization_does_call(

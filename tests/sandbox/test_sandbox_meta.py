@@ -163,7 +163,7 @@ REFUSED: list[tuple[str, dict[str, Any], int | None]] = [
     ),
     ("a foreign WABA", {"user": {"whatsapp_business_account_id": OTHER["waba_id"]}}, 2804118),
     ("eight days old", {"event_time": NOW - 8 * 86_400}, 2804003),
-    ("in the future", {"event_time": NOW + 600}, 2804004),
+    ("in the future", {"event_time": NOW + 86_400}, 2804004),
     ("Purchase without value", {"event_name": "Purchase"}, 2804009),
     (
         "value without currency",

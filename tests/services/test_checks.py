@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import translation
 
+from arriwa.outbox.enqueue import real_now
 from integrations.base.checks import CheckResult, connection_check
 from integrations.base.connect import connection_pause, connection_reconnect, connection_resume
 from integrations.base.tasks import check_organization
@@ -142,11 +143,20 @@ def test_the_command_tells_all_and_fails_for_a_broken_one(
 ) -> None:
     number = str(organizations.demo.organization.id)
     out = StringIO()
-    call_command("check_connections", "--organization", number, stdout=out)
-    lines = out.getvalue().splitlines()
-    assert len(lines) == len(PLATFORMS) and all(": ok – " in line for line in lines)
-    with sandbox.faults({"platform": "stripe", "status": 500}), pytest.raises(SystemExit):
-        call_command("check_connections", "--organization", number, stdout=StringIO())
+    mine = [one.id for one in inside.connections.values()]
+    others = list(
+        Connection.objects.filter(removed_at=None).exclude(id__in=mine).values_list("id", flat=True)
+    )
+    # What other tests have connected, and broken, is none of this one's.
+    Connection.objects.filter(id__in=others).update(removed_at=real_now())
+    try:
+        call_command("check_connections", "--organization", number, stdout=out)
+        lines = out.getvalue().splitlines()
+        assert len(lines) == len(PLATFORMS) and all(": ok – " in line for line in lines)
+        with sandbox.faults({"platform": "stripe", "status": 500}), pytest.raises(SystemExit):
+            call_command("check_connections", "--organization", number, stdout=StringIO())
+    finally:
+        Connection.objects.filter(id__in=others).update(removed_at=None)
 
 
 def test_beat_tests_an_organization_and_no_other(inside: Any, organizations: Any) -> None:

@@ -213,6 +213,8 @@ def full(demo: Any, phone: Phone, settle: Callable[..., None]) -> Iterator[Phone
     from arriwa.outbox.enqueue import real_now
     from tenants.models import DeletionRequest, JoinRequest
 
+    # A name that no member has, for members' names may be seen.
+    phone.name = f"Ана {phone.number[-6:]}"
     phone.tap_ad()
     settle()
     connection.set_schema_to_public()

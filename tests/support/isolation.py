@@ -11,15 +11,13 @@ from tests.support.sandbox import ROOT, Sandbox
 
 def fingerprint(cursor: Any, schema_name: str) -> str:
     """A hash over every row of every table of a schema."""
-    digest = hashlib.sha256()
-    cursor.execute(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = %s ORDER BY 1",
-        (schema_name,),
+    cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", (schema_name,))
+    parts = (
+        f"SELECT '{table}', string_agg(md5(t::text), ',' ORDER BY md5(t::text)) FROM \"{schema_name}\".\"{table}\" t"
+        for (table,) in cursor.fetchall()
     )
-    for (table,) in cursor.fetchall():
-        cursor.execute(f'SELECT md5(t::text) FROM "{schema_name}"."{table}" t ORDER BY 1')
-        digest.update(f"{table}:{cursor.fetchall()}".encode())
-    return digest.hexdigest()
+    cursor.execute(" UNION ALL ".join(parts))
+    return hashlib.sha256(str(sorted(cursor.fetchall())).encode()).hexdigest()
 
 
 def holdings(sandbox: Sandbox, account: str) -> dict[str, Any]:
