@@ -79,25 +79,25 @@ def links_a_catalog_at_the_second_time(owner: Owner) -> None:
 def is_told_of_a_dead_token(owner: Owner) -> None:
     """A new password at Facebook ends all tokens: the test says so in words; a new access works."""
     owner.person.act("change_password")
-    tested(owner, re.compile("Does not work|Paused"))
+    on_asking_meta(owner, re.compile("Does not work|Paused"))
     owner.give_ads_access()
-    tested(owner, "Works")
+    on_asking_meta(owner, "Works")
 
 
 def is_told_what_is_lost_with_the_app(owner: Owner) -> None:
-    """Who removes the app takes back what he allowed at sign-in, too: the second consent alone mends nothing."""
+    """What was allowed at sign-in is gone, too: the second consent alone mends nothing."""
     owner.person.act("remove_app")
     owner.give_ads_access()
-    tested(owner, "business_management")
+    on_asking_meta(owner, "business_management")
     owner.page.goto("/start")
     explained(owner, "business_management")
     owner.click("Ask me again")
     owner.consent()
     owner.give_ads_access()
-    tested(owner, "Works")
+    on_asking_meta(owner, "Works")
 
 
-def tested(owner: Owner, told: str | re.Pattern[str]) -> None:
+def on_asking_meta(owner: Owner, told: str | re.Pattern[str]) -> None:
     """Meta's test button makes a real call, and its card says this."""
     owner.page.goto("/credentials")
     meta = owner.page.locator("section.stack").filter(has=owner.page.locator("#p-meta"))
