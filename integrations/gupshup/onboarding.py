@@ -31,10 +31,12 @@ from integrations.gupshup.onboarding_rows import (
 from integrations.gupshup.tokens import partner_configured
 from integrations.models import Connection, NumberOnboarding
 from tenants.audit import Actor, audit_record
-from tenants.workspaces.models import Workspace
+from tenants.workspaces.models import AuditEntry, Workspace
 
 #: Where Gupshup keeps an app's data (partner-docs, "storageRegion").
 REGIONS = ("IN", "DE", "BR", "CH", "GB", "BH", "ZA", "AE", "US", "CA", "AU", "ID", "JP", "SG", "KR")
+#: The audit's word for a number that was given up before it was live.
+DROPPED = "onboarding.dropped"
 
 
 class OnboardingGone(ArriwaError):
@@ -69,13 +71,15 @@ def onboarding_find(*, workspace: Workspace, identity: UUID) -> NumberOnboarding
 def next_identity(*, workspace: Workspace, way: str) -> UUID:
     """The identity of the next number of this way, the same in every tab until that number is known.
 
-    So a second tab, or a form sent again after the back button, goes on with the number under way.
+    So a second tab, or a form sent again after the back button, goes on with the number under way. That of a
+    number that was given up is not used again: its steps have been taken.
     """
+    dropped = AuditEntry.objects.filter(workspace_id=workspace.id, action=DROPPED).count()
     known = NumberOnboarding.objects.filter(
         workspace=workspace, way=way, connection__config__has_key="number"
     ).exclude(connection__config__number="")
     taken = set(known.values_list("id", flat=True))
-    places = (uuid5(workspace.id, f"{way}:{place}") for place in count())
+    places = (uuid5(workspace.id, f"{way}:{dropped}:{place}") for place in count())
     return next(one for one in places if one not in taken)
 
 
@@ -269,7 +273,7 @@ def onboarding_drop(*, workspace: Workspace, identity: UUID, actor: Actor) -> No
         )
     name = onboarding.app_name
     onboarding.delete()
-    audit_record(actor=actor, action="onboarding.dropped", subject=name, workspace=workspace)
+    audit_record(actor=actor, action=DROPPED, subject=name, workspace=workspace)
 
 
 def _mine(workspace: Workspace, identity: UUID) -> NumberOnboarding:

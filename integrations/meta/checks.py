@@ -18,6 +18,8 @@ from integrations.models import Asset, Connection
 
 #: What the effects of a connection need.
 SCOPES = ("ads_management", "whatsapp_business_manage_events")
+#: What reading a business's assets needs.
+READING = "business_management"
 SOON = timedelta(days=14)
 #: What an access has to see; catalogs are shown by WhatsApp, and no call of ours needs to read one.
 _SEEN = (Asset.Kind.AD_ACCOUNT, Asset.Kind.DATASET, Asset.Kind.GOOD_PIXEL, Asset.Kind.NOISE_PIXEL)
@@ -39,8 +41,13 @@ def check(connection: Connection) -> CheckResult:
     unseen = [_named(kind, number) for kind, number in assets if not _sees(credential, kind, number)]
     facts["assets"] = len(assets)
     if unseen:
-        told = _("The access does not see: %(assets)s. Sign in again and tick them.")
-        return CheckResult(Health.BROKEN, told % {"assets": ", ".join(unseen)}, facts)
+        told = _("The access does not see: %(assets)s. Sign in again and tick them.") % {
+            "assets": ", ".join(unseen)
+        }
+        # Ticking helps nobody who took this back at Facebook; it is asked for when people sign in.
+        if info is not None and READING not in info.scopes:
+            told += " " + _missing([READING])
+        return CheckResult(Health.BROKEN, told, facts)
     problems = _problems(info)
     if problems:
         return CheckResult(Health.WARNING, " ".join(problems), facts)
@@ -88,14 +95,18 @@ def _named(kind: str, number: str) -> str:
     return f"{Asset.Kind(kind).label} {number}"
 
 
+def _missing(scopes: list[str]) -> str:
+    told = _("Permissions are missing: %(scopes)s. Sign in again and allow them.")
+    return told % {"scopes": ", ".join(scopes)}
+
+
 def _problems(info: TokenInfo | None) -> list[str]:
     if info is None:
         return []
     found = []
     lacking = [scope for scope in SCOPES if scope not in info.scopes]
     if lacking:
-        told = _("Permissions are missing: %(scopes)s. Sign in again and allow them.")
-        found.append(told % {"scopes": ", ".join(lacking)})
+        found.append(_missing(lacking))
     ends = min((at for at in (info.expires_at, info.data_access_expires_at) if at), default=None)
     if ends is not None and ends - real_now() < SOON:
         told = _("The access ends on %(day)s: sign in again before.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ def test_a_tenant_who_declines_at_each_step_recovers(owner_of: Any, sandbox: San
     owner.at("/chatflows")
     links_a_catalog_at_the_second_time(owner)
     is_told_of_a_dead_token(owner)
+    is_told_what_is_lost_with_the_app(owner)
     declined = [set(one["declined"]) for one in asked_of(sandbox, owner.person)]
     assert {"business_management"} in declined and {"ads_management"} in declined
     assert {"catalog_management"} in declined
@@ -77,11 +79,27 @@ def links_a_catalog_at_the_second_time(owner: Owner) -> None:
 def is_told_of_a_dead_token(owner: Owner) -> None:
     """A new password at Facebook ends all tokens: the test says so in words; a new access works."""
     owner.person.act("change_password")
+    tested(owner, re.compile("Does not work|Paused"))
+    owner.give_ads_access()
+    tested(owner, "Works")
+
+
+def is_told_what_is_lost_with_the_app(owner: Owner) -> None:
+    """Who removes the app takes back what he allowed at sign-in, too: the second consent alone mends nothing."""
+    owner.person.act("remove_app")
+    owner.give_ads_access()
+    tested(owner, "business_management")
+    owner.page.goto("/start")
+    explained(owner, "business_management")
+    owner.click("Ask me again")
+    owner.consent()
+    owner.give_ads_access()
+    tested(owner, "Works")
+
+
+def tested(owner: Owner, told: str | re.Pattern[str]) -> None:
+    """Meta's test button makes a real call, and its card says this."""
     owner.page.goto("/credentials")
     meta = owner.page.locator("section.stack").filter(has=owner.page.locator("#p-meta"))
     meta.get_by_role("button", name="Test").click()
-    expect(meta.get_by_text("Does not work").or_(meta.get_by_text("Paused"))).to_be_visible()
-    owner.give_ads_access()
-    owner.page.goto("/credentials")
-    meta.get_by_role("button", name="Test").click()
-    expect(meta.get_by_text("Works")).to_be_visible()
+    expect(meta.get_by_text(told).first).to_be_visible()
