@@ -114,7 +114,8 @@ def _with_hook(work: Work, onboarding: NumberOnboarding, connection: Connection)
     route = route_for(organization=organization, connection=connection)
     work.hook_url, work.hook_secret = hook_url(route), hook_route_secrets(route)[0]
     known = onboarding.steps.get(steps.SUBSCRIPTIONS, {})
-    if known.get("again"):
+    # An app taken over from an earlier way has its subscriptions, and their test calls are long past.
+    if known.get("again") or "state" not in known:
         seen = known.get("seen", ())
         work.again = [version for version in SUBSCRIPTIONS if str(version) not in seen]
 

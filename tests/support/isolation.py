@@ -12,10 +12,8 @@ from tests.support.sandbox import ROOT, Sandbox
 def fingerprint(cursor: Any, schema_name: str) -> str:
     """A hash over every row of every table of a schema."""
     cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY 1", (schema_name,))
-    parts = (
-        f"SELECT '{table}', string_agg(md5(t::text), ',' ORDER BY md5(t::text)) FROM \"{schema_name}\".\"{table}\" t"
-        for (table,) in cursor.fetchall()
-    )
+    row = "string_agg(md5(t::text), ',' ORDER BY md5(t::text))"
+    parts = (f'SELECT \'{table}\', {row} FROM "{schema_name}"."{table}" t' for (table,) in cursor.fetchall())
     cursor.execute(" UNION ALL ".join(parts))
     return hashlib.sha256(str(sorted(cursor.fetchall())).encode()).hexdigest()
 
