@@ -143,7 +143,8 @@ def test_a_page_of_the_browser_has_the_same_rights(demo: Any, role: str) -> None
     for (method, path), roles in MATRIX.items():
         if method == "get":
             expected = 200 if role in roles else 403
-            status = client.get(f"/api/v1/{path}").status_code
+            # Other tests leave further workspaces: the playbook's endpoints want one to be named.
+            status = client.get(f"/api/v1/{path}?workspace={demo.workspace.id}").status_code
             assert status == expected or (expected == 200 and status == 404), path
     user.membership.delete()
 
@@ -224,9 +225,9 @@ def test_workspaces_tell_how_far_they_are(
 ) -> None:
     (new,) = ask("get", "workspaces/", waiting[1]).json()["workspaces"]
     assert (new["stage"], new["location"]) == ("onboarding", "/wa-onboarding")
-    (done,) = ask("get", "workspaces/", by_role["analyst"]).json()["workspaces"]
+    told = {one["id"]: one for one in ask("get", "workspaces/", by_role["analyst"]).json()["workspaces"]}
+    done = told[str(demo.workspace.id)]
     assert (done["stage"], done["reason"]) == ("open", "")
-    assert done["id"] == str(demo.workspace.id)
 
 
 def test_the_chosen_workspace_decides(demo: Any, by_role: dict[str, str]) -> None:
