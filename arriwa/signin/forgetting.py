@@ -53,6 +53,7 @@ def deletions_work_off() -> int:
         try:
             _forget(request)
         except Exception:
+            # Whatever it is, the others who asked to be forgotten must not wait for it.
             logger.exception("deletion %s stopped; it is tried again", request.code)
         else:
             done += 1
